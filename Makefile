@@ -1,0 +1,52 @@
+# Everything a contributor or an operator types. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup debian run test test-slow check lint types update verify bench clean
+
+PORT ?= 8000
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## create .venv with everything the lock names
+
+$(VENV)/.ready: pyproject.toml uv.lock tools/setup.sh
+	@tools/setup.sh $(VENV)
+	@touch $@
+
+debian: ## Debian packages that a few tests use and otherwise skip on, loudly (as root)
+	apt-get update -q
+	apt-get install -y -q --no-install-recommends prometheus
+
+run: setup ## candles, training if there is no release, and the API on PORT (8000)
+	@PORT=$(PORT) $(VENV)/bin/cripto up
+
+test: setup ## the default test suite, with the coverage gate
+	$(VENV)/bin/pytest -n auto --dist loadgroup --cov --cov-report=term
+
+test-slow: setup ## the suites that take minutes
+	$(VENV)/bin/pytest -m slow --no-cov
+
+lint: setup ## style, import layers and fences
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
+
+types: setup ## mypy --strict on everything
+	$(VENV)/bin/mypy
+
+check: lint types verify test ## what CI runs, before the slow suites
+
+update: setup ## regenerate what is generated: requirements.txt, openapi.json, the CLI reference
+	$(PYTHON) tools/generate.py
+
+verify: setup ## fail when a generated file is out of date
+	$(PYTHON) tools/generate.py --check
+
+bench: setup ## the benchmarks; nothing here is a test
+	$(PYTHON) -m benchmarks
+
+clean: ## remove the environment, caches and the local store
+	rm -rf $(VENV) .uv var dist .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""What things cost, measured. Nothing here is a test, and no test measures time."""

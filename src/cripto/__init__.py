@@ -1,0 +1,1 @@
+"""Cripto Prediction API: honest, real-time predictions for any crypto asset."""

@@ -1,0 +1,156 @@
+"""``cripto candles``: import and check candles."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cripto.cli.console import errors, output, print_json, progress_bar, table
+from cripto.cli.exits import CALLER, FOUND
+from cripto.cli.options import AsJson
+from cripto.cli.wiring import installation
+from cripto.domain.interval import Interval, parse_interval
+from cripto.errors import InvalidInput
+
+__all__ = ["build"]
+
+_SHOWN = 10
+
+
+def build() -> typer.Typer:
+    """Return the commands of the group."""
+    group = typer.Typer(no_args_is_help=True, help="Import and check candles.")
+    group.command("import")(import_files)
+    group.command("check")(check)
+    return group
+
+
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, the seed's raw.csv included.")],
+    interval: Annotated[str | None, typer.Option(help="Candle interval; inferred from the spacing.")] = None,
+    quote: Annotated[str | None, typer.Option(help="Quote symbol, for files that do not say.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Where the candles come from, for files that do not say.")
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="Asset symbol, for files that do not say.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import candles into the store. Importing twice changes nothing.
+
+    Rows that break a rule are quarantined and reported; the good rows of the same file still arrive.
+    Exit code 1 if a row was quarantined, 2 if a file could not be used.
+    """
+    from cripto.market.importing import ImportReport, import_file
+
+    parts = installation()
+    step: Interval | None = parse_interval(interval) if interval else None
+    reports: list[ImportReport] = []
+    broken: list[dict[str, str]] = []
+    with progress_bar() as bars:
+        task = bars.add_task("importing", total=len(files))
+        for path in files:
+            bars.update(task, description=path.name)
+            try:
+                reports.append(
+                    import_file(
+                        path,
+                        parts.lake,
+                        now=parts.clock.now(),
+                        interval=step,
+                        quote=quote,
+                        default_quote=parts.settings.quotes[0],
+                        source=source,
+                        symbol=symbol,
+                    )
+                )
+            except InvalidInput as error:
+                broken.append({"file": str(path), "reason": str(error)})
+            bars.advance(task)
+    if as_json:
+        print_json({"files": [report.to_json() for report in reports], "refused": broken})
+    else:
+        for report in reports:
+            _show(report.to_json())
+        for item in broken:
+            errors.print(f"refused {item['file']}: {item['reason']}", markup=False)
+    if broken:
+        raise typer.Exit(CALLER)
+    if any(report.quarantined for report in reports):
+        raise typer.Exit(FOUND)
+
+
+def check(
+    interval: Annotated[str | None, typer.Option(help="One interval only; all by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Report coverage, gaps, staleness and suspicious bars of the store's candles.
+
+    Exit code 1 if a series has a gap or a suspicious bar; being behind the clock alone is no fault of the data.
+    """
+    from cripto.market.quality import check_lake
+
+    parts = installation()
+    report = check_lake(parts.lake, interval, now=parts.clock.now())
+    if as_json:
+        print_json(report.to_json())
+    else:
+        rows = table(
+            "symbol",
+            "quote",
+            "interval",
+            "candles>",
+            "first",
+            "last",
+            "gaps>",
+            "missing>",
+            "flat>",
+            "suspicious",
+            "behind>",
+        )
+        for item in report.series:
+            rows.add_row(
+                item.symbol,
+                item.quote,
+                item.interval,
+                str(item.candles),
+                f"{item.first:%Y-%m-%d %H:%M}",
+                f"{item.last:%Y-%m-%d %H:%M}",
+                str(item.gaps),
+                str(item.missing),
+                str(item.flat),
+                _counts(item.suspicious),
+                str(item.behind),
+            )
+        output.print(rows)
+        output.print(f"{report.candles} candles of {len(report.series)} series", markup=False)
+    if report.suspicious or any(item.gaps for item in report.series):
+        raise typer.Exit(FOUND)
+
+
+def _show(report: dict[str, Any]) -> None:
+    span = f", {report['first']} to {report['last']}" if report["first"] else ""
+    output.print(
+        f"{report['file']}: {report['accepted']} of {report['rows']} rows accepted "
+        f"({report['inserted']} new, {report['updated']} changed, {report['unchanged']} known), "
+        f"{len(report['symbols'])} assets, interval {report['interval']}{span}",
+        markup=False,
+    )
+    if report["gaps"]["count"]:
+        output.print(
+            f"  {report['gaps']['count']} gaps, {report['gaps']['missing']} candles missing", markup=False
+        )
+    if report["notices"]:
+        output.print(f"  kept, but worth a look: {_counts(report['notices'])}", markup=False)
+    if report["quarantined"]:
+        output.print(f"  {report['quarantined']} rows quarantined: {_counts(report['rules'])}", markup=False)
+        for row in report["examples"][:_SHOWN]:
+            asset = f" {row['symbol']}" if row["symbol"] else ""
+            when = f" {row['time']}" if row["time"] else ""
+            output.print(f"    row {row['row']}{asset}{when}: {row['rule']}: {row['detail']}", markup=False)
+        if report["quarantined"] > _SHOWN:
+            output.print("    ... (--json shows more)")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -1,0 +1,182 @@
+"""The checks of ``cripto doctor``: each looks at one thing and says what it saw and what to do about it."""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from cripto.cli.wiring import Installation
+from cripto.errors import CriptoError, NoRelease, StorageDenied
+
+__all__ = ["GROUPS", "Check", "every_check"]
+
+Outcome = Literal["ok", "warning", "failed", "skipped"]
+
+LOADING, ANSWERING, PREDICTING = GROUPS = ("models do not load", "the API does not answer", "predictions fail")
+"""The seed's three lists of troubles."""
+
+_GIB = 1 << 30
+_CONNECT_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check found; ``remedy`` says what to do unless there is nothing to be done."""
+
+    group: str
+    name: str
+    outcome: Outcome
+    detail: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """The check as JSON values."""
+        return asdict(self)
+
+
+def every_check(parts: Installation) -> Iterator[Check]:
+    """Run the seed's troubleshooting lists in order; a check that is cut short by an error has failed."""
+    checks: tuple[tuple[str, str, Callable[[Installation], Check]], ...] = (
+        (LOADING, "permissions", _permissions),
+        (LOADING, "files in the store", _release),
+        (LOADING, "integrity", _integrity),
+        (ANSWERING, "health", _health),
+        (ANSWERING, "resources", _resources),
+        (ANSWERING, "network", _network),
+        (PREDICTING, "input data", _candles),
+        (PREDICTING, "models", _models),
+        (PREDICTING, "predictions", _predictions),
+    )
+    for group, name, check in checks:
+        try:
+            yield check(parts)
+        except NoRelease as error:
+            yield Check(group, name, "failed", str(error), "train one with `cripto train`")
+        except StorageDenied as error:
+            remedy = "give this identity read access to candles/ and models/ of the store"
+            yield Check(group, name, "failed", str(error), remedy)
+        except CriptoError as error:
+            yield Check(group, name, "failed", str(error))
+
+
+def _permissions(parts: Installation) -> Check:
+    for prefix in ("models/", "candles/"):
+        next(parts.store.list(prefix), None)
+    return Check(LOADING, "permissions", "ok", f"{parts.settings.store_url} can be listed and read")
+
+
+def _release(parts: Installation) -> Check:
+    settings = parts.settings
+    version = parts.registry.resolve(settings.interval, settings.interval, settings.release)
+    count = len(parts.registry.versions())
+    return Check(LOADING, "files in the store", "ok", f"{count} releases; {version} is to be served")
+
+
+def _integrity(parts: Installation) -> Check:
+    settings = parts.settings
+    version = parts.registry.resolve(settings.interval, settings.interval, settings.release)
+    manifest = parts.registry.manifest(version)
+    findings = parts.registry.verify(manifest)
+    if findings:
+        remedy = "publish the release again, or promote another with `cripto models promote`"
+        return Check(LOADING, "integrity", "failed", "; ".join(map(str, findings)), remedy)
+    detail = f"{len(manifest.every_file)} files of {version} have the size and SHA-256 of the manifest"
+    return Check(LOADING, "integrity", "ok", detail)
+
+
+def _health(parts: Installation) -> Check:
+    settings = parts.settings
+    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_CONNECT_SECONDS)
+    where = f"http://{settings.host}:{settings.port}/health"
+    try:
+        connection.request("GET", "/health")
+        response = connection.getresponse()
+        body: dict[str, Any] = json.loads(response.read(1 << 20))
+        status = str(body.get("status", body.get("title")))
+    except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
+        remedy = "start one with `cripto serve`, or set CRIPTO_HOST and PORT to the server's"
+        return Check(ANSWERING, "health", "skipped", f"no server at {where} ({type(error).__name__})", remedy)
+    finally:
+        connection.close()
+    outcome: Outcome = {"healthy": "ok", "degraded": "warning"}.get(status, "failed")  # type: ignore[assignment]
+    remedy = "" if outcome == "ok" else "its own answer says why; so does its log (kubectl logs)"
+    return Check(ANSWERING, "health", outcome, f"{where} answers {response.status} {status}", remedy)
+
+
+def _resources(parts: Installation) -> Check:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = _memory()
+    url = urlsplit(parts.settings.store_url)
+    folder = Path(url.path) if url.scheme == "file" else Path.cwd()
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+    seen = [f"{cores} cores", f"{free / _GIB:.1f} GiB of disk free"]
+    if memory is not None:
+        seen.append(f"{memory / _GIB:.1f} GiB of memory")
+    poor = free < _GIB or (memory is not None and memory < _GIB)
+    remedy = "serving wants 1 GiB of memory, training 2 GiB, and a store on disk room to grow" if poor else ""
+    return Check(ANSWERING, "resources", "warning" if poor else "ok", ", ".join(seen), remedy)
+
+
+def _memory() -> int | None:
+    """The memory this process may use in bytes: the cgroup's limit, or what the machine has free."""
+    limits = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+    found = [int(text) for path in limits if path.exists() and (text := path.read_text().strip()).isdigit()]
+    meminfo = Path("/proc/meminfo")
+    lines = meminfo.read_text().splitlines() if meminfo.exists() else []
+    found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return min(found, default=None)
+
+
+def _network(parts: Installation) -> Check:
+    if not parts.settings.store_url.startswith("s3://"):
+        return Check(ANSWERING, "network", "skipped", "the store is on this machine")
+    region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
+    url = urlsplit(os.environ.get("AWS_ENDPOINT_URL", f"https://s3.{region}.amazonaws.com"))
+    host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+    try:
+        socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        remedy = "check DNS, routes, security groups and network policies, and AWS_ENDPOINT_URL"
+        return Check(ANSWERING, "network", "failed", f"{host}:{port} cannot be reached: {error}", remedy)
+    return Check(ANSWERING, "network", "ok", f"{host}:{port} can be reached")
+
+
+def _candles(parts: Installation) -> Check:
+    from cripto.market.quality import check_lake
+
+    series = check_lake(parts.lake, parts.settings.interval, now=parts.clock.now()).series
+    if not series:
+        remedy = "import some with `cripto candles import`"
+        return Check(PREDICTING, "input data", "failed", f"no {parts.settings.interval} candles", remedy)
+    gaps = sum(item.gaps > 0 for item in series)
+    stale = sum(item.behind > 0 for item in series)
+    detail = f"{len(series)} series; {gaps} with gaps, {stale} behind the clock"
+    poor = gaps or stale
+    remedy = "`cripto candles check` shows where; import the missing candles" if poor else ""
+    return Check(PREDICTING, "input data", "warning" if poor else "ok", detail, remedy)
+
+
+def _models(parts: Installation) -> Check:
+    release = parts.service.load().release
+    if release is None:
+        raise NoRelease
+    detail = f"the models of {release.version} load, and its features are known here"
+    return Check(PREDICTING, "models", "ok", detail)
+
+
+def _predictions(parts: Installation) -> Check:
+    symbols = sorted({series.symbol for series in parts.lake.series(parts.settings.interval)})
+    outcomes = parts.service.forecasts(symbols)
+    failed = [f"{symbol}: {outcome}" for symbol, outcome in outcomes.items() if isinstance(outcome, CriptoError)]
+    detail = f"{len(symbols) - len(failed)} of {len(symbols)} assets can be predicted"
+    if failed:
+        shown = "; ".join(failed[:3]) + ("; ..." if len(failed) > 3 else "")
+        outcome: Outcome = "failed" if len(failed) == len(symbols) else "warning"
+        return Check(PREDICTING, "predictions", outcome, f"{detail} ({shown})", "import more of their candles")
+    return Check(PREDICTING, "predictions", "ok" if symbols else "failed", detail)

@@ -1,0 +1,154 @@
+"""``cripto models``: the releases of the store."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cripto.cli.console import output, print_json, table
+from cripto.cli.exits import FOUND
+from cripto.cli.options import AsJson
+from cripto.cli.wiring import Installation, installation
+from cripto.domain.clock import rfc3339
+from cripto.domain.manifest import Manifest
+from cripto.domain.release_version import ReleaseVersion
+from cripto.errors import NoRelease, ReleaseRefused
+from cripto.registry import Channel
+
+__all__ = ["build", "promoted"]
+
+Version = Annotated[str, typer.Argument(metavar="VERSAO", help="Version of the release: YYYYMMDD-HHMM.")]
+
+
+def build() -> typer.Typer:
+    """Return the commands of the group."""
+    group = typer.Typer(no_args_is_help=True, help="List, check, promote and roll back releases.")
+    group.command("list")(list_releases)
+    group.command("show")(show)
+    group.command("verify")(verify)
+    group.command("promote")(promote)
+    group.command("rollback")(rollback)
+    return group
+
+
+def list_releases(as_json: AsJson = False) -> None:
+    """List the releases of the store, oldest first, and say which is promoted for which interval."""
+    parts = installation()
+    listed: list[dict[str, Any]] = []
+    refused: list[dict[str, str]] = []
+    channels: dict[str, Channel | None] = {}
+    for version in parts.registry.versions():
+        try:
+            manifest = parts.registry.manifest(version)
+        except ReleaseRefused as error:
+            refused.append({"release": str(version), "reason": error.reason})
+            continue
+        if manifest.interval not in channels:
+            channels[manifest.interval] = parts.registry.channel(manifest.interval, parts.settings.interval)
+        channel = channels[manifest.interval]
+        listed.append(_summary(manifest) | {"promoted": channel is not None and channel.release == version})
+    if as_json:
+        print_json({"releases": listed, "refused": refused})
+        return
+    rows = table("release", "interval", "created", "assets>", "rows>", "promoted")
+    for item in listed:
+        rows.add_row(
+            item["release"],
+            item["interval"],
+            item["created"],
+            str(item["assets"]),
+            str(item["rows"]),
+            "yes" if item["promoted"] else "",
+        )
+    output.print(rows)
+    for item in refused:
+        output.print(f"refused {item['release']}: {item['reason']}", markup=False)
+
+
+def show(version: Version, as_json: AsJson = False) -> None:
+    """Show one release: what it holds, what it was trained on, and its scores."""
+    manifest = installation().registry.manifest(ReleaseVersion.parse(version))
+    if as_json:
+        output.print(manifest.to_bytes().decode().rstrip(), markup=False)
+        return
+    for name, value in _summary(manifest).items():
+        output.print(f"{name}: {value}", markup=False)
+    rows = table("model", "estimator", "skill>", "verdict", "parity>")
+    for model in manifest.models:
+        skill = model.metrics.get("skill")
+        rows.add_row(
+            model.name,
+            model.estimator,
+            f"{skill:.6f}" if isinstance(skill, float) else "-",
+            str(model.metrics.get("verdict", "")),
+            f"{max(model.parity.values(), default=0.0):.1e}",
+        )
+    output.print(rows)
+
+
+def verify(version: Version, as_json: AsJson = False) -> None:
+    """Check size and SHA-256 of every file of a release. Exit code 1 if one is wrong or missing."""
+    parts = installation()
+    manifest = parts.registry.manifest(ReleaseVersion.parse(version))
+    findings = parts.registry.verify(manifest)
+    if as_json:
+        print_json(
+            {
+                "release": version,
+                "files": len(manifest.every_file),
+                "findings": [{"path": finding.path, "problem": finding.problem} for finding in findings],
+            }
+        )
+    else:
+        for finding in findings:
+            output.print(str(finding), markup=False)
+        output.print(f"release {version}: {len(manifest.every_file)} files, {len(findings)} wrong")
+    if findings:
+        raise typer.Exit(FOUND)
+
+
+def promote(version: Version, as_json: AsJson = False) -> None:
+    """Make every replica serve this release. Promoting the promoted one is fine."""
+    parts = installation()
+    _say(parts.registry.promote(ReleaseVersion.parse(version), parts.settings.interval, parts.clock), as_json)
+
+
+def rollback(as_json: AsJson = False) -> None:
+    """Make every replica serve the release that was promoted before the current one."""
+    parts = installation()
+    interval = parts.settings.interval
+    _say(parts.registry.rollback(interval, interval, parts.clock), as_json)
+
+
+def promoted(parts: Installation) -> ReleaseVersion | None:
+    """The release that a server of this installation would load now, or ``None``."""
+    settings = parts.settings
+    try:
+        return parts.registry.resolve(settings.interval, settings.interval, settings.release)
+    except NoRelease:
+        return None
+
+
+def _say(channel: Channel, as_json: bool) -> None:
+    value = {
+        "release": str(channel.release),
+        "sequence": channel.sequence,
+        "promoted_at": rfc3339(channel.promoted_at),
+    }
+    if as_json:
+        print_json(value)
+    else:
+        output.print(
+            f"release {channel.release} is promoted (move {channel.sequence} of the channel)", markup=False
+        )
+
+
+def _summary(manifest: Manifest) -> dict[str, Any]:
+    training = manifest.training
+    return {
+        "release": str(manifest.release),
+        "interval": manifest.interval,
+        "created": rfc3339(manifest.created),
+        "assets": len(training.get("assets", ())),
+        "rows": training.get("rows"),
+        "source_revision": manifest.source_revision,
+    }

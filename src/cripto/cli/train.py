@@ -1,0 +1,131 @@
+"""``cripto train``: fit, evaluate, publish."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cripto.cli.console import output, print_json, progress_bar, table
+from cripto.cli.options import AsJson
+from cripto.cli.wiring import Installation, installation
+
+if TYPE_CHECKING:
+    from cripto.training import TrainingResult
+
+__all__ = ["show", "source_revision", "to_json", "train", "train_release"]
+
+
+def train(
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Serve the new release, if it is not worse than the current one.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random; each run uses the same by default.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Models fitted side by side; one a core by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train the five models on the store's candles, score them on a hold-out, and publish a release.
+
+    The first release of a store is promoted by itself. Exit code 3 if the candles do not do.
+    """
+    result = train_release(installation(), promote=promote, seed=seed, jobs=jobs)
+    if as_json:
+        print_json(to_json(result))
+    else:
+        show(result)
+
+
+def train_release(
+    parts: Installation, *, promote: bool = False, seed: int | None = None, jobs: int | None = None
+) -> "TrainingResult":
+    """Train with a progress display and return what came of it."""
+    from cripto.training import TrainingPlan, train
+
+    chosen: dict[str, Any] = {}
+    if seed is not None:
+        chosen["seed"] = seed
+    if jobs is not None:
+        chosen["jobs"] = jobs
+    plan = TrainingPlan(
+        interval=parts.settings.interval,
+        quotes=parts.settings.quotes,
+        promote=promote,
+        source_revision=source_revision(),
+        **chosen,
+    )
+    with progress_bar() as bars:
+        tasks = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        return train(parts.lake, parts.registry, plan, parts.clock, report)
+
+
+def to_json(result: "TrainingResult") -> dict[str, Any]:
+    """What ``--json`` prints."""
+    manifest = result.manifest
+    return {
+        "release": str(manifest.release),
+        "promoted": result.promoted,
+        "reason": result.reason,
+        "interval": manifest.interval,
+        "models": {name: dict(metrics) for name, metrics in result.metrics.items()},
+        "training": dict(manifest.training),
+    }
+
+
+def show(result: "TrainingResult") -> None:
+    """Print the final table: each model beside its naive baseline, on the hold-out."""
+    manifest = result.manifest
+    rows = table(
+        "model", "score", "value>", "baseline>", "skill>", "verdict", title="hold-out, against the naive baseline"
+    )
+    for name, metrics in result.metrics.items():
+        score = "rmse" if "rmse" in metrics else "brier"
+        rows.add_row(
+            name,
+            f"{score} ({'log return' if score == 'rmse' else 'probability'})",
+            _number(metrics.get(score)),
+            _number(_baseline(metrics, score)),
+            _number(metrics.get("skill")),
+            str(metrics.get("verdict", "")),
+        )
+    output.print(rows)
+    training = manifest.training
+    output.print(
+        f"release {manifest.release}: {training['rows']} rows of {len(training['assets'])} assets, "
+        f"interval {manifest.interval}; {'promoted' if result.promoted else 'not promoted'}: {result.reason}",
+        markup=False,
+    )
+
+
+def _baseline(metrics: Mapping[str, Any], score: str) -> Any:
+    baseline = metrics.get("baseline")
+    return baseline.get(score) if isinstance(baseline, Mapping) else metrics.get(f"baseline_{score}")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6f}" if isinstance(value, float) else "-"
+
+
+def source_revision() -> str | None:
+    """The commit of a checkout this package runs from, ``-dirty`` if it was changed; ``None`` if it is none."""
+    git, here = shutil.which("git"), Path(__file__).resolve().parents[3]
+    if git is None or not (here / ".git").exists():
+        return None
+    result = subprocess.run(  # noqa: S603 - a fixed command on our own folder
+        [git, "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout.strip() or None

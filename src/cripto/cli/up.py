@@ -1,0 +1,54 @@
+"""``cripto up``: the main job on one machine, saying what it is doing."""
+
+from cripto.cli.console import errors
+from cripto.cli.models import promoted
+from cripto.cli.serve import run_server
+from cripto.cli.train import show, train_release
+from cripto.cli.wiring import Installation, installation
+from cripto.errors import TrainingRefused
+
+__all__ = ["up"]
+
+
+def up() -> None:
+    """Do the whole job on this machine: candles, training if there is no release, and the API.
+
+    Uses the store's candles; a store without any gets the bundled sample, and says so in every answer.
+    """
+    parts = installation()
+    settings = parts.settings
+    errors.print(f"store: {settings.store_url}", markup=False)
+    _ensure_candles(parts)
+    version = promoted(parts)
+    if version is None:
+        errors.print("there is no release yet: training the five models")
+        result = train_release(parts)
+        show(result)
+    else:
+        errors.print(f"release: {version}", markup=False)
+    errors.print(
+        f"serving on http://{settings.host}:{settings.port} (docs at /docs); stop with Ctrl+C", markup=False
+    )
+    run_server(parts)
+
+
+def _ensure_candles(parts: Installation) -> None:
+    interval = parts.settings.interval
+    series = parts.lake.series(interval)
+    if not series:
+        from cripto.market.sample import sample_candles
+
+        candles = sample_candles()
+        if interval not in candles["interval"].unique():
+            raise TrainingRefused(
+                f"the store has no {interval} candles and the bundled sample is daily: import some with "
+                "`cripto candles import`, or leave CRIPTO_INTERVAL at 1d"
+            )
+        errors.print("the store has no candles: using the bundled sample (BTC, ETH, LTC; answers say `amostra`)")
+        parts.lake.upsert(candles)
+        series = parts.lake.series(interval)
+    errors.print(
+        f"candles: {sum(item.candles for item in series)} of {len({item.symbol for item in series})} assets, "
+        f"interval {interval}",
+        markup=False,
+    )

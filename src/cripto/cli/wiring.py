@@ -1,0 +1,64 @@
+"""Settings to objects: the one place where the parts are put together. Imports are late, to start fast."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cripto.domain.clock import Clock, SystemClock
+from cripto.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from cripto.forecasting.service import PredictionService
+    from cripto.market.lake import CandleLake
+    from cripto.registry import ReleaseRegistry
+    from cripto.storage import ObjectStore
+
+__all__ = ["Installation", "installation"]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One configured installation; each part is made when it is first asked for."""
+
+    settings: Settings
+    clock: Clock
+
+    @cached_property
+    def store(self) -> "ObjectStore":
+        """The object store."""
+        from cripto.storage import open_store
+
+        return open_store(self.settings.store_url)
+
+    @cached_property
+    def registry(self) -> "ReleaseRegistry":
+        """The releases in the store."""
+        from cripto.registry import ReleaseRegistry
+
+        return ReleaseRegistry(self.store)
+
+    @cached_property
+    def lake(self) -> "CandleLake":
+        """The candles in the store."""
+        from cripto.market.lake import open_lake
+
+        return open_lake(self.settings.store_url)
+
+    @cached_property
+    def service(self) -> "PredictionService":
+        """What answers: nothing is loaded until it is told to."""
+        from cripto.forecasting.service import PredictionService
+
+        return PredictionService(
+            self.registry,
+            self.lake,
+            clock=self.clock,
+            interval=self.settings.interval,
+            quotes=self.settings.quotes,
+            pin=self.settings.release,
+        )
+
+
+def installation() -> Installation:
+    """Read the settings and return what they describe; nothing is connected to yet."""
+    return Installation(load_settings(), SystemClock())

@@ -1,0 +1,63 @@
+"""A forecast: a pure function of (release, asset, candles up to the last closed one), as a value."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+__all__ = ["ClassifierForecast", "Forecast", "ModelForecast", "Provenance", "RegressorForecast", "Situacao"]
+
+Situacao = Literal["atual", "atrasado", "amostra", "retirado"]
+
+
+@dataclass(frozen=True, slots=True)
+class RegressorForecast:
+    """What one regressor says: the price at the target time, in the quote, and the simple return to it."""
+
+    name: str
+    version: str
+    price: float
+    change: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierForecast:
+    """What one classifier says: P(rises), and 1 exactly when it is above 0.5, else 0."""
+
+    name: str
+    version: str
+    probability: float
+    calibrated: bool
+
+    @property
+    def rises(self) -> int:
+        """The class that follows from the probability."""
+        return int(self.probability > 0.5)
+
+
+ModelForecast = RegressorForecast | ClassifierForecast
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the input came from: its source, its state, closed candles missed, and the window's SHA-256."""
+
+    source: str
+    situacao: Situacao
+    missed: int
+    window: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One asset's forecast, made at the close of its last candle (``closed``) for ``target``, the next close."""
+
+    asset: str
+    quote: str
+    interval: str
+    opened: datetime
+    closed: datetime
+    price: float
+    target: datetime
+    release: str
+    models: tuple[ModelForecast, ...]
+    provenance: Provenance

@@ -1,0 +1,160 @@
+"""The manifest of a release: what it holds and what it was made from. Written last; read before anything else."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cripto.domain.clock import parse_time, rfc3339
+from cripto.domain.feature_spec import FeatureSpec
+from cripto.domain.interval import parse_interval
+from cripto.domain.model_name import MODEL_NAMES, ModelFile, Tipo, tipo_of
+from cripto.domain.release_version import ReleaseVersion
+from cripto.errors import InvalidInput
+
+__all__ = ["SCHEMA_VERSION", "FileEntry", "Manifest", "ModelEntry", "release_folder"]
+
+SCHEMA_VERSION = 1
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def release_folder(version: ReleaseVersion) -> str:
+    """The key prefix of a release's own files, with its slash."""
+    return f"models/releases/{version}/"
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a release: its key in the store, its size in bytes and its SHA-256 in hexadecimal."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One model: the file that was trained, the file that is served, and what is known of both.
+
+    ``parity`` holds the largest differences seen between the two on the probe rows; ``metrics`` the model's
+    scores on the hold-out beside those of the naive baseline.
+    """
+
+    name: str
+    joblib: FileEntry
+    onnx: FileEntry
+    estimator: str
+    calibrated: bool
+    parity: Mapping[str, float]
+    metrics: Mapping[str, Any]
+
+    @property
+    def tipo(self) -> Tipo:
+        """``regressor`` or ``classifier``."""
+        return tipo_of(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A release. ``training`` says on what it was fitted, ``environment`` with which libraries.
+
+    Fields this version does not know are ignored when read, and never written back: a manifest is immutable.
+    """
+
+    release: ReleaseVersion
+    created: datetime
+    interval: str
+    horizon: int
+    features: FeatureSpec
+    models: tuple[ModelEntry, ...]
+    files: tuple[FileEntry, ...]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    source_revision: str | None = None
+
+    def __post_init__(self) -> None:
+        """Hold every path inside the release and the five models to their names."""
+        parse_interval(self.interval)
+        if [model.name for model in self.models] != list(MODEL_NAMES):
+            raise InvalidInput(f"a release holds exactly {', '.join(MODEL_NAMES)}")
+        folder = release_folder(self.release)
+        for entry in (*self.files, *(model.onnx for model in self.models)):
+            name = entry.path.removeprefix(folder)
+            if name == entry.path or _FILE_NAME.fullmatch(name) is None or name == "manifest.json":
+                raise InvalidInput(f"{entry.path!r} is not a file of release {self.release}")
+        for model in self.models:
+            if model.joblib.path != ModelFile(model.name, self.release).key:
+                raise InvalidInput(f"{model.joblib.path!r} is not {model.name} of release {self.release}")
+        for entry in self.every_file:
+            if entry.size < 0 or _SHA256.fullmatch(entry.sha256) is None:
+                raise InvalidInput(f"{entry.path!r} has a malformed size or digest")
+
+    @property
+    def path(self) -> str:
+        """The manifest's own key."""
+        return release_folder(self.release) + "manifest.json"
+
+    @property
+    def every_file(self) -> tuple[FileEntry, ...]:
+        """Every file of the release but the manifest: models in both forms, then the others."""
+        return (*(entry for model in self.models for entry in (model.joblib, model.onnx)), *self.files)
+
+    def to_bytes(self) -> bytes:
+        """The manifest as JSON, keys sorted: equal manifests, equal bytes."""
+        value = {
+            "schema_version": SCHEMA_VERSION,
+            "release": str(self.release),
+            "created": rfc3339(self.created),
+            "interval": self.interval,
+            "horizon": self.horizon,
+            "features": self.features.to_json(),
+            "models": [asdict(model) | {"tipo": model.tipo} for model in self.models],
+            "files": [asdict(entry) for entry in self.files],
+            "training": dict(self.training),
+            "environment": dict(self.environment),
+            "source_revision": self.source_revision,
+        }
+        return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Manifest":
+        """Read `to_bytes`'s form; raise `InvalidInput` if it is malformed or of an unknown schema version."""
+        try:
+            value = json.loads(data)
+            if value["schema_version"] != SCHEMA_VERSION:
+                raise InvalidInput(
+                    f"manifest schema {value['schema_version']!r} is not known here ({SCHEMA_VERSION} is)"
+                )
+            return cls(
+                release=ReleaseVersion.parse(value["release"]),
+                created=parse_time(value["created"]),
+                interval=value["interval"],
+                horizon=int(value["horizon"]),
+                features=FeatureSpec.from_json(value["features"]),
+                models=tuple(_model(item) for item in value["models"]),
+                files=tuple(_file(item) for item in value["files"]),
+                training=dict(value["training"]),
+                environment={str(name): str(text) for name, text in value["environment"].items()},
+                source_revision=value["source_revision"],
+            )
+        except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
+            raise InvalidInput(f"malformed manifest: {error!r}") from error
+
+
+def _file(value: Mapping[str, Any]) -> FileEntry:
+    return FileEntry(str(value["path"]), int(value["size"]), str(value["sha256"]))
+
+
+def _model(value: Mapping[str, Any]) -> ModelEntry:
+    return ModelEntry(
+        name=str(value["name"]),
+        joblib=_file(value["joblib"]),
+        onnx=_file(value["onnx"]),
+        estimator=str(value["estimator"]),
+        calibrated=bool(value["calibrated"]),
+        parity={str(name): float(number) for name, number in value["parity"].items()},
+        metrics=dict(value["metrics"]),
+    )

@@ -1,0 +1,56 @@
+"""Which features new models are fitted on."""
+
+from collections.abc import Iterable
+
+from cripto.domain.feature_spec import Feature, FeatureSpec
+from cripto.features.kinds import lookback_of
+
+__all__ = ["FORMULAS_VERSION", "default_spec", "spec_of"]
+
+FORMULAS_VERSION = 1
+"""The version of the formulas behind the kinds, written into every spec made here."""
+
+_DEFAULT: tuple[tuple[str, tuple[tuple[int, ...], ...]], ...] = (
+    ("return", ((1,), (2,), (3,), (5,), (10,), (20,), (60,))),
+    ("volatility", ((5,), (20,), (60,))),
+    ("parkinson", ((10,),)),
+    ("garman_klass", ((20,),)),
+    ("atr", ((14,),)),
+    ("position", ((14,), (20,), (60,))),
+    ("stochastic_d", ((14, 3),)),
+    ("body", ((),)),
+    ("upper_wick", ((),)),
+    ("lower_wick", ((),)),
+    ("range", ((),)),
+    ("average_distance", ((5,), (20,), (50,))),
+    ("rsi", ((14,),)),
+    ("macd", ((12, 26),)),
+    ("macd_histogram", ((12, 26, 9),)),
+    ("bollinger_position", ((20,),)),
+    ("bollinger_width", ((20,),)),
+    ("drawdown", ((60,),)),
+    ("runup", ((60,),)),
+    ("up_share", ((20,),)),
+    ("efficiency", ((20,),)),
+    ("autocorrelation", ((20,),)),
+    ("skewness", ((20,),)),
+    ("volume_surprise", ((20,),)),
+    ("volume_trend", ((5, 60),)),
+    ("volume_zscore", ((20,),)),
+    ("volume_balance", ((20,),)),
+    ("weekday_sin", ((),)),
+    ("weekday_cos", ((),)),
+    ("hour_sin", ((),)),
+    ("hour_cos", ((),)),
+)
+
+
+def spec_of(features: Iterable[Feature]) -> FeatureSpec:
+    """A spec of ``features`` in that order, with the lookback they need; raises `InvalidInput`."""
+    chosen = tuple(features)
+    return FeatureSpec(FORMULAS_VERSION, lookback_of(chosen), chosen)
+
+
+def default_spec() -> FeatureSpec:
+    """The features of a new release: 43 columns, none with a price scale, from 61 candles."""
+    return spec_of(Feature(kind, params) for kind, variants in _DEFAULT for params in variants)

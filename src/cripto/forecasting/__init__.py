@@ -1,0 +1,29 @@
+"""From a release and candles to forecasts: models, numbers, encoded answers, and what keeps them fresh."""
+
+from cripto.forecasting.board import Answer, Board, Outcome
+from cripto.forecasting.encode import encode_answer
+from cripto.forecasting.forecaster import forecast_windows
+from cripto.forecasting.release import LoadedRelease, Releases, load_release
+from cripto.forecasting.service import PredictionService, Snapshot
+from cripto.forecasting.status import CandleState, Problem, Refusal, Status
+from cripto.forecasting.windows import Window, Windows, read_windows
+
+__all__ = [
+    "Answer",
+    "Board",
+    "CandleState",
+    "LoadedRelease",
+    "Outcome",
+    "PredictionService",
+    "Problem",
+    "Refusal",
+    "Releases",
+    "Snapshot",
+    "Status",
+    "Window",
+    "Windows",
+    "encode_answer",
+    "forecast_windows",
+    "load_release",
+    "read_windows",
+]

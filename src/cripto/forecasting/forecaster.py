@@ -1,0 +1,144 @@
+"""From windows to forecasts: features of all assets in one pass, five models in one batch.
+
+One numeric layer serves one asset and thousands; nothing here knows of a clock but `restate`. Numbers are
+rounded before anything is derived from them, so replicas on different CPUs answer with the same bytes: a price
+to 10 significant digits, a change to 10 decimals, a probability to 9.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from cripto.domain.forecast import ClassifierForecast, Forecast, ModelForecast, Provenance, RegressorForecast
+from cripto.domain.interval import parse_interval
+from cripto.domain.model_name import tipo_of
+from cripto.errors import CriptoError, InvalidInput, ModelRefused, OperatorError
+from cripto.features import latest_features
+from cripto.forecasting.release import LoadedRelease
+from cripto.forecasting.runtime import Matrix
+from cripto.forecasting.windows import Window
+
+__all__ = ["forecast_windows", "restate"]
+
+_PRICE_DIGITS = 10
+_CHANGE_DECIMALS = 10
+_PROBABILITY_DECIMALS = 9
+
+
+def forecast_windows(
+    release: LoadedRelease, windows: Sequence[Window], now: datetime
+) -> dict[str, Forecast | CriptoError]:
+    """Forecast every window in one batch; by symbol, a forecast or what is wrong with its numbers.
+
+    Raises `ModelRefused` if a model fails as a whole.
+    """
+    results: dict[str, Forecast | CriptoError] = {}
+    rows: list[Matrix] = []
+    usable: list[Window] = []
+    for window, row in _feature_rows(release, windows):
+        if isinstance(row, CriptoError):
+            results[window.symbol] = row
+        else:
+            rows.append(row)
+            usable.append(window)
+    if not usable:
+        return results
+    outputs = release.predict(np.vstack(rows))
+    for place, window in enumerate(usable):
+        values = {name: float(column[place]) for name, column in outputs.items()}
+        try:
+            results[window.symbol] = _forecast(release, window, values, now)
+        except ModelRefused as error:
+            results[window.symbol] = error
+    return results
+
+
+def restate(forecast: Forecast, now: datetime) -> Forecast:
+    """The same forecast as it is told at ``now``: how many candles have closed since, and so its state.
+
+    A clock behind the last candle's close counts none.
+    """
+    provenance = forecast.provenance
+    missed = parse_interval(forecast.interval).missed_since(forecast.closed, now)
+    situacao = provenance.situacao
+    if situacao not in ("amostra", "retirado"):
+        situacao = "atrasado" if missed else "atual"
+    return replace(forecast, provenance=replace(provenance, situacao=situacao, missed=missed))
+
+
+def _feature_rows(
+    release: LoadedRelease, windows: Sequence[Window]
+) -> Iterator[tuple[Window, Matrix | CriptoError]]:
+    """Each window with its row of features, shape (1, features), or with what is wrong with its candles."""
+    try:
+        yield from zip(windows, _features(release, windows), strict=True)
+    except InvalidInput as error:
+        if len(windows) == 1:
+            # the lake holds a candle that validation would have refused: no request can help that
+            yield windows[0], OperatorError(f"candles in the lake cannot be used: {error}")
+            return
+        for window in windows:
+            yield from _feature_rows(release, [window])
+
+
+def _features(release: LoadedRelease, windows: Sequence[Window]) -> list[Matrix]:
+    spec = release.manifest.features
+    if not windows:
+        return []
+    # sorted by symbol, as the builder gives its rows back
+    ordered = sorted(windows, key=lambda window: window.symbol)
+    table = latest_features(pl.concat([window.candles for window in ordered]), spec, release.interval)
+    matrix = np.ascontiguousarray(table.select(spec.names).to_numpy(), dtype=np.float64)
+    rows = {symbol: matrix[place : place + 1] for place, symbol in enumerate(table["symbol"])}
+    return [rows[window.symbol] for window in windows]
+
+
+def _forecast(release: LoadedRelease, window: Window, values: Mapping[str, float], now: datetime) -> Forecast:
+    calibrated = release.calibrated
+    models: list[ModelForecast] = []
+    for name, value in values.items():
+        if tipo_of(name) == "regressor":
+            models.append(_regressor(name, release.version, window.price, value))
+        else:
+            models.append(_classifier(name, release.version, value, calibrated[name]))
+    forecast = Forecast(
+        asset=window.symbol,
+        quote=window.quote,
+        interval=window.interval.name,
+        opened=window.opened,
+        closed=window.closed,
+        price=window.price,
+        target=window.interval.close_of(window.closed),
+        release=release.version,
+        models=tuple(models),
+        provenance=Provenance(window.source, "amostra" if window.sample else "atual", 0, window.digest),
+    )
+    return restate(forecast, now)
+
+
+def _regressor(name: str, version: str, close: float, log_return: float) -> RegressorForecast:
+    try:
+        price, change = close * math.exp(log_return), math.expm1(log_return)
+    except OverflowError:
+        price = change = math.inf
+    # written so that NaN, which fails every comparison, is refused too; a price of zero is an underflow
+    if not 0.0 < price < math.inf:
+        raise ModelRefused(name, "its forecast is not a price")
+    # adding zero turns a negative zero into the usual one
+    return RegressorForecast(
+        name=name,
+        version=version,
+        price=float(f"{price:.{_PRICE_DIGITS}g}"),
+        change=round(change, _CHANGE_DECIMALS) + 0.0,
+    )
+
+
+def _classifier(name: str, version: str, probability: float, calibrated: bool) -> ClassifierForecast:
+    rounded = round(probability, _PROBABILITY_DECIMALS) + 0.0 if math.isfinite(probability) else math.nan
+    if not 0.0 <= rounded <= 1.0:
+        raise ModelRefused(name, "its forecast is not a probability")
+    return ClassifierForecast(name, version, rounded, calibrated)

@@ -1,0 +1,86 @@
+"""What a service says of itself: what is served, how fresh it is, and what went wrong."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cripto.domain.interval import Interval
+from cripto.forecasting.windows import Window, Windows
+
+__all__ = ["CandleState", "Problem", "Refusal", "Status", "candle_state"]
+
+_GRACE_SHARE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A release that was not taken up, and why."""
+
+    release: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a part, ``release`` or ``candles``, could last not be renewed."""
+
+    part: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class CandleState:
+    """How fresh the candles are: closes (UTC) of the freshest and the stalest asset, and their ages in seconds.
+
+    ``sample`` counts assets served from the bundled sample, which ends when it ends and is never behind.
+    ``behind`` counts the other assets that miss at least one candle. ``stale`` is whether even the freshest of
+    them has missed one, a tenth of an interval being granted to whoever collects.
+    """
+
+    assets: int = 0
+    newest_close: datetime | None = None
+    oldest_close: datetime | None = None
+    newest_age: float | None = None
+    oldest_age: float | None = None
+    sample: int = 0
+    behind: int = 0
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A service at one moment. Counts only rise."""
+
+    interval: Interval
+    release: str | None = None
+    release_created: datetime | None = None
+    models: tuple[str, ...] = ()
+    loaded_at: datetime | None = None
+    candles: CandleState = CandleState()
+    refused: tuple[Refusal, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    computations: int = 0
+    refreshes: int = 0
+    release_failures: int = 0
+    candle_failures: int = 0
+
+
+def candle_state(interval: Interval, windows: Windows | None, now: datetime) -> CandleState:
+    """Sum up the candles of ``windows`` at ``now``."""
+    if windows is None or not windows.last_opens:
+        return CandleState()
+    closes = {symbol: interval.close_of(opened) for symbol, opened in windows.last_opens.items()}
+    oldest, newest = min(closes.values()), max(closes.values())
+    whole = [window for window in windows.by_symbol.values() if isinstance(window, Window)]
+    sample = {window.symbol for window in whole if window.sample}
+    followed = [close for symbol, close in closes.items() if symbol not in sample]
+    grace = interval.step / _GRACE_SHARE
+    return CandleState(
+        assets=len(closes),
+        newest_close=newest,
+        oldest_close=oldest,
+        newest_age=max(0.0, (now - newest).total_seconds()),
+        oldest_age=max(0.0, (now - oldest).total_seconds()),
+        sample=len(sample),
+        behind=sum(interval.missed_since(close, now) > 0 for close in followed),
+        stale=bool(followed) and interval.missed_since(max(followed), now - grace) > 0,
+    )

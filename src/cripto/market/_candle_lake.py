@@ -1,0 +1,73 @@
+"""The protocol every lake of candles keeps, and what an upsert says it did."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Protocol
+
+import polars as pl
+
+from cripto.domain.candle import Series
+
+__all__ = ["CandleLake", "Upsert", "series_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """How many candles were new, changed and as they were, and the lake's version now (``None``: no table)."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+    version: int | None
+
+
+class CandleLake(Protocol):
+    """All candles, keyed by symbol, quote, interval and time; the last write of a key wins.
+
+    Every method blocks; call it off the event loop. Besides what each says it raises, any may raise
+    `StorageUnavailable` (try again), `StorageDenied` (credentials), `ObjectNotFound` (a file of the table is gone)
+    and `OperatorError` (what lies there is damaged, or no candle table).
+    """
+
+    def version(self) -> int | None:
+        """The number of the latest commit; ``None`` while there is no table."""
+        ...
+
+    def upsert(self, candles: pl.DataFrame) -> Upsert:
+        """Write what differs from what is held; commit nothing if nothing does.
+
+        Of rows with the same key the last wins. Safe against other writers. A large frame is committed in parts,
+        in order of time, so a killed upsert leaves whole candles and may be repeated. Raises `InvalidInput` for a
+        frame without the columns of ``cripto.market.schema`` or with nulls, `WriteConflict` if others kept
+        winning.
+        """
+        ...
+
+    def read(
+        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+    ) -> pl.DataFrame:
+        """Candles of one interval, all columns, sorted by symbol, quote and time; empty if there are none.
+
+        ``symbols`` restricts them (``None``: all). ``version`` reads the lake as it was; `InvalidInput` if it
+        never had that version.
+        """
+        ...
+
+    def recent(self, interval: str, candles: int) -> pl.DataFrame:
+        """The last ``candles`` candles of every series of one interval, columns and order as `read`'s."""
+        ...
+
+    def series(self, interval: str | None = None) -> list[Series]:
+        """Every series, of one interval or of all, sorted by symbol, quote and interval."""
+        ...
+
+
+def series_of(spans: pl.DataFrame) -> list[Series]:
+    """The series that rows of symbol, quote, interval, first, last and candles describe, sorted."""
+    return [
+        Series(symbol, quote, interval, first.astimezone(UTC), last.astimezone(UTC), candles)
+        for symbol, quote, interval, first, last, candles in spans.sort("symbol", "quote", "interval")
+        .select("symbol", "quote", "interval", "first", "last", "candles")
+        .iter_rows()
+    ]

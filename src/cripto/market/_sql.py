@@ -1,0 +1,58 @@
+"""Conditions and columns of the candle table, in the SQL of deltalake's query engine.
+
+Only checked intervals, times and escaped symbols get into a text; ``interval`` is a word of SQL and always quoted.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import polars as pl
+
+from cripto.domain.candle import CANDLE_COLUMNS, CANDLE_KEY
+from cripto.domain.interval import parse_interval
+from cripto.errors import InvalidInput
+
+__all__ = ["COLUMNS", "SAME_KEY", "after", "of_interval", "of_symbols", "until", "window"]
+
+COLUMNS = ", ".join(f'"{name}"' for name in CANDLE_COLUMNS)
+"""All columns, in order."""
+
+SAME_KEY = " AND ".join(f'held."{name}" = new."{name}"' for name in CANDLE_KEY)
+"""Whether a row of ``held`` and one of ``new`` are the same candle."""
+
+
+def window(rows: pl.DataFrame, alias: str = "") -> str:
+    """Candles of the interval and within the times of ``rows``, which are of one interval."""
+    first, last = rows["time"].min(), rows["time"].max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        raise InvalidInput("no candles")
+    inside = f'{alias}"time" >= {_instant(first)} AND {alias}"time" <= {_instant(last)}'
+    return f"{of_interval(rows['interval'][0], alias)} AND {inside}"
+
+
+def of_interval(name: str, alias: str = "") -> str:
+    """Candles of one interval; raise `InvalidInput` if it is unknown."""
+    return f"{alias}\"interval\" = '{parse_interval(name)}'"
+
+
+def of_symbols(symbols: Iterable[str] | None) -> list[str]:
+    """Candles of some symbols; no condition at all for ``None``."""
+    if symbols is None:
+        return []
+    quoted = ", ".join("'" + symbol.replace("'", "''") + "'" for symbol in sorted(set(symbols)))
+    return [f"symbol IN ({quoted})" if quoted else "false"]
+
+
+def after(moment: datetime) -> str:
+    """Candles that open after ``moment``."""
+    return f'"time" > {_instant(moment)}'
+
+
+def until(moment: datetime) -> str:
+    """Candles that open at ``moment`` or before."""
+    return f'"time" <= {_instant(moment)}'
+
+
+def _instant(moment: datetime) -> str:
+    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"arrow_cast('{text}', 'Timestamp(Microsecond, Some(\"UTC\"))')"

@@ -1,0 +1,189 @@
+"""The lake of candles as a Delta table, in a folder or a bucket.
+
+Partitioned by interval; each file's rows lie in order of time, so that "the last candles of every asset" reads the
+ends of files, whose statistics the table and the files carry. Reads go through deltalake's own query engine:
+polars' ``scan_delta`` is as fast but panics on a truncated file and takes its S3 options in another form.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Collection
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from cripto.domain.candle import CANDLE_COLUMNS, Series
+from cripto.domain.interval import parse_interval
+from cripto.errors import InvalidInput, OperatorError, WriteConflict
+from cripto.market._candle_lake import Upsert, series_of
+from cripto.market._delta_errors import translated
+from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, until, window
+from cripto.market._upserting import Difference, difference, distinct, slices
+from cripto.market.schema import CANDLE_SCHEMA, empty_candles, sorted_by
+
+__all__ = ["DeltaLake"]
+
+_ORDER = ("symbol", "quote", "time")
+_LAYOUT = WriterProperties(max_row_group_size=65_536, compression="ZSTD", compression_level=3)
+# deltalake must not rebase our commit onto another's: to it two appends never conflict, and keys would double.
+_OURS_OR_NOTHING = CommitProperties(max_commit_retries=0)
+_ATTEMPTS = 60
+_SLICE_ROWS = 1_000_000
+
+
+class DeltaLake:
+    """Candles in the Delta table that ``locate`` finds: its URI and its storage options, asked for on each call.
+
+    Safe to share between threads and processes: every upsert compares with one version of the table and commits
+    exactly the next one, or begins again. ``slice_rows`` bounds what one commit, and the memory for it, holds.
+    """
+
+    def __init__(self, locate: Callable[[], tuple[str, dict[str, str]]], *, slice_rows: int = _SLICE_ROWS) -> None:
+        self._locate = locate
+        self._slice_rows = slice_rows
+
+    def version(self) -> int | None:
+        """See `CandleLake.version`."""
+        table = self._open()
+        return None if table is None else table.version()
+
+    def upsert(self, candles: pl.DataFrame) -> Upsert:
+        """See `CandleLake.upsert`."""
+        inserted = updated = unchanged = 0
+        for part in slices(distinct(candles), self._slice_rows):
+            change = self._upsert_slice(part)
+            inserted += change.inserted
+            updated += change.updated
+            unchanged += change.unchanged
+        return Upsert(inserted, updated, unchanged, self.version())
+
+    def read(
+        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+    ) -> pl.DataFrame:
+        """See `CandleLake.read`."""
+        table = self._open(version)
+        return sorted_by(_select(table, of_interval(interval), *of_symbols(symbols)), *_ORDER)
+
+    def recent(self, interval: str, candles: int) -> pl.DataFrame:
+        """See `CandleLake.recent`."""
+        step = parse_interval(interval).step
+        table = self._open()
+        newest = _query(table, 'SELECT max("time") AS "time"', of_interval(interval))
+        if newest.is_empty() or newest.item() is None or candles < 1:
+            return empty_candles()
+        cut = newest.item() - candles * step
+        latest = _select(table, of_interval(interval), after(cut))
+        # Series that stopped, or have gaps, reach further back: rare, so only their symbols are read again.
+        before = (of_interval(interval), until(cut))
+        older = _query(table, "SELECT DISTINCT symbol, quote", *before)
+        counts = latest.group_by("symbol", "quote").len().filter(pl.col("len") >= candles)
+        short = older.join(counts, on=["symbol", "quote"], how="anti")
+        if not short.is_empty():
+            more = _select(table, *before, *of_symbols(short["symbol"].unique()))
+            latest = pl.concat([more.join(short, on=["symbol", "quote"], how="semi"), latest])
+        ordered = sorted_by(latest, *_ORDER)
+        return ordered.group_by("symbol", "quote", maintain_order=True).tail(candles).select(CANDLE_COLUMNS)
+
+    def series(self, interval: str | None = None) -> list[Series]:
+        """See `CandleLake.series`."""
+        spans = _query(
+            self._open(),
+            'SELECT symbol, quote, "interval", min("time") AS "first", max("time") AS "last", count(*) AS candles',
+            *([] if interval is None else [of_interval(interval)]),
+            then='GROUP BY symbol, quote, "interval"',
+        )
+        return series_of(spans) if spans.width else []
+
+    def _upsert_slice(self, rows: pl.DataFrame) -> Difference:
+        """Compare and commit, again and again until nobody else committed in between."""
+        for attempt in range(_ATTEMPTS):
+            table = self._open()
+            change = difference(rows, _held(table, rows))
+            if change.changed.is_empty() or self._committed(table, change):
+                return change
+            time.sleep(secrets.randbelow(1 + 10 * 2 ** min(attempt, 6)) / 1000)
+        raise WriteConflict("candles")
+
+    def _committed(self, table: DeltaTable | None, change: Difference) -> bool:
+        """Write the changed rows as the version after ``table``'s; ``False`` if somebody else wrote that one."""
+        uri, options = self._locate()
+        with translated(uri):
+            try:
+                if table is None:
+                    write_deltalake(
+                        uri,
+                        change.changed,
+                        partition_by=["interval"],
+                        storage_options=options,
+                        writer_properties=_LAYOUT,
+                        commit_properties=_OURS_OR_NOTHING,
+                    )
+                elif not change.updated:
+                    write_deltalake(
+                        table,
+                        change.changed,
+                        mode="append",
+                        writer_properties=_LAYOUT,
+                        commit_properties=_OURS_OR_NOTHING,
+                    )
+                else:
+                    table.merge(
+                        change.changed,
+                        f"{SAME_KEY} AND {window(change.changed, 'held.')}",
+                        source_alias="new",
+                        target_alias="held",
+                        writer_properties=_LAYOUT,
+                        commit_properties=_OURS_OR_NOTHING,
+                    ).when_matched_update_all().when_not_matched_insert_all().execute()
+            except CommitFailedError:
+                return False
+            except DeltaError:
+                # Of two writers that make the table, one is told that it exists.
+                if table is None and self._open() is not None:
+                    return False
+                raise
+        return True
+
+    def _open(self, version: int | None = None) -> DeltaTable | None:
+        uri, options = self._locate()
+        with translated(uri):
+            try:
+                table = DeltaTable(uri, storage_options=options)
+            except TableNotFoundError as error:
+                if "PermissionDenied" in str(error) or "NotADirectory" in str(error):
+                    raise
+                table = None
+            if table is not None:
+                missing = set(CANDLE_COLUMNS) - {field.name for field in table.schema().fields}
+                if missing:
+                    raise OperatorError(
+                        f"the table at {uri} holds no candles: it lacks {', '.join(sorted(missing))}"
+                    )
+            if version is None:
+                return table
+            if table is None or not 0 <= version <= table.version():
+                raise InvalidInput(f"the candles have no version {version}")
+            table.load_as_version(version)
+            return table
+
+
+def _query(table: DeltaTable | None, select: str, *conditions: str, then: str = "") -> pl.DataFrame:
+    """Run a query on the candles; a frame without columns if there is no table."""
+    if table is None:
+        return pl.DataFrame()
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    with translated(table.table_uri):
+        return pl.DataFrame(
+            QueryBuilder().register("candles", table).execute(f"{select} FROM candles {where} {then}")
+        )
+
+
+def _select(table: DeltaTable | None, *conditions: str) -> pl.DataFrame:
+    found = _query(table, f"SELECT {COLUMNS}", *conditions)
+    return found.match_to_schema(CANDLE_SCHEMA) if found.width else empty_candles()
+
+
+def _held(table: DeltaTable | None, rows: pl.DataFrame) -> pl.DataFrame:
+    """The candles that may share a key with ``rows``, which are of one interval."""
+    return _select(table, window(rows), *of_symbols(rows["symbol"].unique()))

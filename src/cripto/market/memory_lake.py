@@ -1,0 +1,75 @@
+"""A lake in memory: the twin that tests, examples and the bundled sample use."""
+
+from collections.abc import Collection
+from threading import Lock
+
+import polars as pl
+
+from cripto.domain.candle import CANDLE_KEY, Series
+from cripto.domain.interval import parse_interval
+from cripto.errors import InvalidInput
+from cripto.market._candle_lake import Upsert, series_of
+from cripto.market._upserting import difference, distinct
+from cripto.market.schema import empty_candles, sorted_by
+
+__all__ = ["MemoryLake"]
+
+_ORDER = ("symbol", "quote", "time")
+
+
+class MemoryLake:
+    """Candles in a data frame, every version kept. Safe to share between threads, not between processes."""
+
+    def __init__(self) -> None:
+        self._versions: list[pl.DataFrame] = []
+        self._lock = Lock()
+
+    def version(self) -> int | None:
+        """See `CandleLake.version`."""
+        return len(self._versions) - 1 if self._versions else None
+
+    def upsert(self, candles: pl.DataFrame) -> Upsert:
+        """See `CandleLake.upsert`."""
+        incoming = distinct(candles)
+        with self._lock:
+            held = self._versions[-1] if self._versions else empty_candles()
+            change = difference(incoming, held)
+            if not change.changed.is_empty():
+                kept = held.join(change.changed, on=CANDLE_KEY, how="anti")
+                self._versions.append(pl.concat([kept, change.changed]))
+            return Upsert(change.inserted, change.updated, change.unchanged, self.version())
+
+    def read(
+        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+    ) -> pl.DataFrame:
+        """See `CandleLake.read`."""
+        parse_interval(interval)
+        candles = self._at(version).filter(pl.col("interval") == interval)
+        if symbols is not None:
+            candles = candles.filter(pl.col("symbol").is_in(list(symbols)))
+        return sorted_by(candles, *_ORDER)
+
+    def recent(self, interval: str, candles: int) -> pl.DataFrame:
+        """See `CandleLake.recent`."""
+        found = self.read(interval)
+        if candles < 1:
+            return found.clear()
+        return found.group_by("symbol", "quote", maintain_order=True).tail(candles).select(found.columns)
+
+    def series(self, interval: str | None = None) -> list[Series]:
+        """See `CandleLake.series`."""
+        candles = self._at(None)
+        if interval is not None:
+            candles = candles.filter(pl.col("interval") == parse_interval(interval).name)
+        spans = candles.group_by("symbol", "quote", "interval").agg(
+            first=pl.col("time").min(), last=pl.col("time").max(), candles=pl.len()
+        )
+        return series_of(spans)
+
+    def _at(self, version: int | None) -> pl.DataFrame:
+        versions = self._versions
+        if version is None:
+            return versions[-1] if versions else empty_candles()
+        if not 0 <= version < len(versions):
+            raise InvalidInput(f"the candles have no version {version}")
+        return versions[version]

@@ -1,0 +1,168 @@
+"""Which estimators are understood, and what a fitted one holds, in numbers that say nothing of scikit-learn."""
+
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.linear_model import (
+    ElasticNet,
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from cripto.registry.convert.child.trees import Tree, from_hist, from_sklearn
+
+__all__ = ["Forest", "Form", "Line", "Refused", "load_estimator", "read_estimator"]
+
+_LINEAR = (LinearRegression, Ridge, Lasso, ElasticNet, HuberRegressor)
+_REGRESSORS = (RandomForestRegressor, GradientBoostingRegressor, HistGradientBoostingRegressor, *_LINEAR)
+_CLASSIFIERS = (RandomForestClassifier, LogisticRegression)
+_IDENTITY_LOSSES = ("squared_error", "absolute_error", "quantile")
+
+
+class Refused(Exception):
+    """The model is refused; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """``base + sum(leaf of each tree) / divisor``; ``narrow`` where rows are rounded to float32 first."""
+
+    trees: tuple[Tree, ...]
+    divisor: float
+    base: float
+    narrow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``row @ weights + intercept``; of a classifier, the log-odds."""
+
+    weights: NDArray[np.float64]
+    intercept: float
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A fitted model: ``(row - mean) / scale`` where it was standardised, then a forest or a line."""
+
+    title: str
+    mean: NDArray[np.float64] | None
+    scale: NDArray[np.float64] | None
+    body: Forest | Line
+
+
+def load_estimator(file: bytes) -> Any:
+    """Open a joblib file; raise `Refused` if it is none or was written by another scikit-learn."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InconsistentVersionWarning)
+            return joblib.load(io.BytesIO(file))
+    except InconsistentVersionWarning as error:
+        raise Refused(
+            f"it was fitted with scikit-learn {error.original_sklearn_version}"
+            f" and this is {error.current_sklearn_version}"
+        ) from error
+    except Exception as error:  # a broken file makes pickle raise nearly anything
+        raise Refused(f"it is not a joblib file: {type(error).__name__}: {error}"[:400]) from error
+
+
+def read_estimator(estimator: Any, tipo: str, features: Sequence[str]) -> Form:
+    """What a fitted estimator holds; raise `Refused` if its kind, its features or its classes are not ours."""
+    steps = [step for _, step in estimator.steps] if type(estimator) is Pipeline else [estimator]
+    # Exact classes: a subclass may predict otherwise, and CalibratedClassifierCV has no exact graph.
+    scaler = steps.pop(0) if len(steps) == 2 and type(steps[0]) is StandardScaler else None
+    known = _REGRESSORS if tipo == "regressor" else _CLASSIFIERS
+    if len(steps) != 1 or type(steps[0]) not in known:
+        names = ", ".join(kind.__name__ for kind in known)
+        raise Refused(f"{_title(estimator)} is not a {tipo} known here ({names}; a StandardScaler may go before)")
+    model = steps[0]
+    _check_features(estimator, model, scaler, features)
+    if tipo == "classifier" and list(model.classes_) not in ([0, 1], [False, True]):
+        raise Refused(f"its classes are {list(model.classes_)[:5]}, not 0 and 1")
+    # A scaler that does not centre remembers the means all the same.
+    mean = np.asarray(scaler.mean_, np.float64) if scaler is not None and scaler.with_mean else None
+    scale = np.asarray(scaler.scale_, np.float64) if scaler is not None and scaler.with_std else None
+    return Form(_title(estimator), mean, scale, _body(model))
+
+
+def _check_features(estimator: Any, model: Any, scaler: Any, features: Sequence[str]) -> None:
+    for part in (estimator, model) if scaler is None else (estimator, model, scaler):
+        count = getattr(part, "n_features_in_", None)
+        if count != len(features):
+            raise Refused(f"it was fitted on {count} features, not {len(features)}")
+        names = getattr(part, "feature_names_in_", None)
+        if names is not None and list(names) != list(features):
+            other = next((pair for pair in zip(names, features, strict=True) if pair[0] != pair[1]), None)
+            raise Refused(f"it was fitted on other features, or in another order: {other}")
+    if getattr(model, "n_outputs_", 1) != 1:
+        raise Refused(f"it has {model.n_outputs_} outputs, not one")
+
+
+def _body(model: Any) -> Forest | Line:
+    kind = type(model)
+    if kind is RandomForestRegressor:
+        model.n_jobs = 1
+        trees = tuple(from_sklearn(each.tree_, each.tree_.value[:, 0, 0]) for each in model.estimators_)
+        return Forest(trees, divisor=float(len(trees)), base=0.0, narrow=True)
+    if kind is RandomForestClassifier:
+        model.n_jobs = 1
+        trees = tuple(from_sklearn(each.tree_, _share(each.tree_.value)) for each in model.estimators_)
+        return Forest(trees, divisor=float(len(trees)), base=0.0, narrow=True)
+    if kind is GradientBoostingRegressor:
+        rate = float(model.learning_rate)
+        trees = tuple(
+            from_sklearn(each.tree_, each.tree_.value[:, 0, 0] * rate) for each in model.estimators_[:, 0]
+        )
+        return Forest(trees, divisor=1.0, base=_start(model), narrow=True)
+    if kind is HistGradientBoostingRegressor:
+        if model.loss not in _IDENTITY_LOSSES:
+            raise Refused(f"its loss is {model.loss}, which does not predict by a plain sum")
+        if model.is_categorical_ is not None:
+            raise Refused("it takes categories")
+        trees = tuple(from_hist(step[0].nodes) for step in model._predictors)
+        return Forest(trees, divisor=1.0, base=float(np.ravel(model._baseline_prediction)[0]), narrow=False)
+    weights = np.asarray(model.coef_, dtype=np.float64)
+    intercepts = np.ravel(np.asarray(model.intercept_, dtype=np.float64))
+    if weights.size != model.n_features_in_ or len(intercepts) != 1:
+        raise Refused(f"it has {len(intercepts)} outputs, not one")
+    return Line(weights.reshape(-1), float(intercepts[0]))
+
+
+def _share(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each node's share of class 1."""
+    counts = value[:, 0, :]
+    return np.asarray(counts[:, 1] / counts.sum(axis=1))
+
+
+def _start(model: Any) -> float:
+    """The constant that boosting starts from."""
+    if isinstance(model.init_, str):
+        return 0.0  # "zero" is the only text scikit-learn takes
+    constant = getattr(model.init_, "constant_", None)
+    if constant is None:
+        raise Refused(f"it starts from a {type(model.init_).__name__}, not from a constant")
+    return float(np.ravel(constant)[0])
+
+
+def _title(estimator: Any) -> str:
+    if type(estimator) is Pipeline:
+        return f"Pipeline({', '.join(type(step).__name__ for _, step in estimator.steps)})"
+    return type(estimator).__name__

@@ -1,0 +1,41 @@
+"""What routes share: made once per application and handed to each of them, never global."""
+
+from dataclasses import dataclass
+
+from anyio import CapacityLimiter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cripto.domain.clock import Clock
+from cripto.forecasting import PredictionService
+from cripto.serving.metrics import Metrics
+from cripto.serving.middleware import request_id_of
+from cripto.serving.problems import MEDIA_TYPE, Problem
+from cripto.serving.reloading import Reloader
+
+__all__ = ["Context", "json_response", "problem_response"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One application's parts. ``predicting`` bounds the threads that answers are worked out on."""
+
+    service: PredictionService
+    clock: Clock
+    metrics: Metrics
+    reloader: Reloader
+    predicting: CapacityLimiter
+    version: str
+    admin_token: str | None
+    refresh_seconds: float
+
+
+def json_response(body: bytes, status: int = 200) -> Response:
+    """An answer that holds for this moment only."""
+    return Response(body, status, {"cache-control": "no-store"}, "application/json")
+
+
+def problem_response(request: Request, problem: Problem) -> Response:
+    """The response that tells ``problem``."""
+    body = problem.body(request_id_of(request.scope))
+    return Response(body, problem.status, problem.headers, MEDIA_TYPE)

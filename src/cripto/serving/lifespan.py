@@ -1,0 +1,49 @@
+"""The background of an application: it loads, looks for news, and never keeps the server from starting."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from random import uniform
+
+from anyio import CapacityLimiter, create_task_group, sleep, to_thread
+from fastapi import FastAPI
+
+from cripto.forecasting import PredictionService
+
+__all__ = ["background"]
+
+_LOG = logging.getLogger(__name__)
+_FIRST_RETRY_SECONDS = 0.5
+_LONGEST_DOUBLING = 16
+
+
+def background(
+    service: PredictionService, refresh_seconds: float, limiter: CapacityLimiter
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """A lifespan that refreshes ``service`` every ``refresh_seconds``, and sooner until it can predict."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with create_task_group() as tasks:
+            tasks.start_soon(_keep_fresh, service, refresh_seconds, limiter)
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+
+    return lifespan
+
+
+async def _keep_fresh(service: PredictionService, refresh_seconds: float, limiter: CapacityLimiter) -> None:
+    failures = 0
+    while True:
+        # a store that hangs must not keep the process from stopping: the thread ends by its own time limit
+        await to_thread.run_sync(service.refresh, limiter=limiter, abandon_on_cancel=True)
+        if service.snapshot.board is not None:
+            failures = 0
+            wait = refresh_seconds
+        else:
+            wait = min(refresh_seconds, _FIRST_RETRY_SECONDS * 2 ** min(failures, _LONGEST_DOUBLING))
+            failures += 1
+        # replicas started together must not ask together for ever
+        await sleep(wait * uniform(0.75, 1.25))  # noqa: S311

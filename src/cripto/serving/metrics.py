@@ -1,0 +1,131 @@
+"""What Prometheus reads. No label comes from a request: routes are templates, errors are slugs."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from cripto.domain.clock import Clock
+from cripto.forecasting import PredictionService
+
+__all__ = ["CONTENT_TYPE", "Metrics"]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# From an answer at hand (tens of microseconds) to a cold one behind a busy machine.
+_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
+
+
+class Metrics:
+    """The metrics of one application, in a registry of their own."""
+
+    def __init__(self, service: PredictionService, clock: Clock) -> None:
+        # a second series per counter that only tells when this process began
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        self._registry.register(_ServiceCollector(service, clock))
+        self._prediction_seconds = Histogram(
+            "cripto_prediction_seconds",
+            "Time to answer for one asset, worked out or at hand, refusals included.",
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._prediction_errors = Counter(
+            "cripto_prediction_errors",
+            "Predictions refused or failed, by kind of error.",
+            ["kind"],
+            registry=self._registry,
+        )
+        self._requests = Counter(
+            "cripto_http_requests",
+            "HTTP requests answered, by route template, method and status.",
+            ["route", "method", "status"],
+            registry=self._registry,
+        )
+        self._reloads = Counter(
+            "cripto_reloads", "Reloads asked for over HTTP and carried out.", registry=self._registry
+        )
+        self._reload_failures = Counter(
+            "cripto_reload_failures", "Reloads asked for over HTTP that failed.", registry=self._registry
+        )
+
+    def known_method(self, method: str) -> str:
+        """The method, or ``other`` for one that HTTP does not know."""
+        return method if method in _METHODS else "other"
+
+    def request(self, route: str, method: str, status: int) -> None:
+        """Count an answered request; status 0 is one whose client or server left before an answer."""
+        self._requests.labels(route, self.known_method(method), str(status)).inc()
+
+    def prediction(self, seconds: float) -> None:
+        """Count a prediction that took ``seconds``."""
+        self._prediction_seconds.observe(seconds)
+
+    def prediction_error(self, slug: str) -> None:
+        """Count a prediction that ended in the error called ``slug``."""
+        self._prediction_errors.labels(slug).inc()
+
+    def reload(self, *, failed: bool) -> None:
+        """Count a reload that was carried out."""
+        self._reloads.inc()
+        if failed:
+            self._reload_failures.inc()
+
+    def render(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class _ServiceCollector(Collector):
+    """What the service knows anyway, read when it is asked for."""
+
+    def __init__(self, service: PredictionService, clock: Clock) -> None:
+        self._service = service
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        status, now = self._service.status(), self._clock.now()
+        yield GaugeMetricFamily(
+            "cripto_models_loaded", "Models loaded and ready to predict.", value=len(status.models)
+        )
+        info = GaugeMetricFamily(
+            "cripto_release_info",
+            "The release that is served, as labels; always 1.",
+            labels=["release", "interval"],
+        )
+        age = GaugeMetricFamily("cripto_release_age_seconds", "Age of the release that is served.")
+        if status.release is not None and status.release_created is not None:
+            info.add_metric([status.release, status.interval.name], 1)
+            age.add_metric([], max(0.0, (now - status.release_created).total_seconds()))
+        yield info
+        yield age
+        candles = status.candles
+        lag = GaugeMetricFamily(
+            "cripto_candle_age_seconds",
+            "Age of the last candle's close, of the freshest and of the stalest asset.",
+            labels=["which"],
+        )
+        for which, seconds in (("freshest", candles.newest_age), ("stalest", candles.oldest_age)):
+            if seconds is not None:
+                lag.add_metric([which], seconds)
+        yield lag
+        yield GaugeMetricFamily("cripto_assets", "Assets that have candles.", value=candles.assets)
+        yield GaugeMetricFamily(
+            "cripto_assets_behind", "Assets that miss at least one candle.", value=candles.behind
+        )
+        yield CounterMetricFamily(
+            "cripto_predictions_computed",
+            "Forecasts worked out: one per release, asset and candle.",
+            value=status.computations,
+        )
+        yield CounterMetricFamily(
+            "cripto_refreshes", "Looks for another release or other candles.", value=status.refreshes
+        )
+        failures = CounterMetricFamily(
+            "cripto_refresh_failures", "Renewals of a part that failed, on any occasion.", labels=["part"]
+        )
+        failures.add_metric(["release"], status.release_failures)
+        failures.add_metric(["candles"], status.candle_failures)
+        yield failures

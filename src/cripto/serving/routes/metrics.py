@@ -1,0 +1,26 @@
+"""``GET /metrics``: what Prometheus reads."""
+
+from anyio import to_thread
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse, Response
+
+from cripto.serving.context import Context
+from cripto.serving.metrics import CONTENT_TYPE
+
+__all__ = ["metrics_route"]
+
+
+def metrics_route(router: APIRouter, context: Context) -> None:
+    """Add the route."""
+
+    @router.get(
+        "/metrics",
+        summary="Métricas",
+        tags=["serviço"],
+        response_class=PlainTextResponse,
+        response_description="Métricas no formato de texto do Prometheus.",
+    )
+    async def metrics() -> Response:
+        """Modelos carregados, tempo e erros das predições, idades da release e dos candles, requisições."""
+        body = await to_thread.run_sync(context.metrics.render, limiter=context.predicting)
+        return Response(body, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})

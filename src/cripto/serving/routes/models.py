@@ -1,0 +1,27 @@
+"""``GET /models``: what is loaded, and what was refused."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from cripto.serving.context import Context, json_response
+from cripto.serving.schemas import ModelList, RefusedRelease
+
+__all__ = ["models_route"]
+
+
+def models_route(router: APIRouter, context: Context) -> None:
+    """Add the route."""
+
+    @router.get("/models", response_model=ModelList, summary="Modelos carregados", tags=["modelos"])
+    async def models() -> Response:
+        """Os modelos que estão respondendo, suas versões, e as releases que foram recusadas."""
+        status = context.service.status()
+        answer = ModelList(
+            total_models=len(status.models),
+            models=list(status.models),
+            versions=dict.fromkeys(status.models, status.release or ""),
+            last_loaded=status.loaded_at,
+            release=status.release,
+            refused=[RefusedRelease(release=item.release, reason=item.reason) for item in status.refused],
+        )
+        return json_response(answer.to_bytes())

@@ -1,0 +1,207 @@
+"""Answers as pydantic models: what OpenAPI documents and golden tests hold. Field texts are for the API's users.
+
+The seed's fields are a contract: names, types and nesting stay; fields may be added.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from cripto.domain.clock import rfc3339
+from cripto.domain.forecast import Situacao
+
+__all__ = [
+    "Answer",
+    "Candles",
+    "ClassifierAnswer",
+    "Dados",
+    "Degradation",
+    "Health",
+    "ModelList",
+    "ProblemAnswer",
+    "RefusedRelease",
+    "RegressorAnswer",
+    "Reloaded",
+    "Root",
+    "SymbolAnswer",
+    "SymbolCandle",
+    "problems",
+]
+
+Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+
+
+class Answer(BaseModel):
+    """What every answer of the API has in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_bytes(self) -> bytes:
+        """The answer as UTF-8 JSON."""
+        return self.model_dump_json().encode()
+
+
+class Root(Answer):
+    """O que responde aqui, e onde está o resto."""
+
+    message: str = Field(description="Nome do serviço.", examples=["Cripto Prediction API"])
+    version: str = Field(description="Versão do serviço.", examples=["1.0.0"])
+    docs: str = Field(description="Caminho da documentação interativa.", examples=["/docs"])
+    health: str = Field(description="Caminho do health check.", examples=["/health"])
+
+
+class Candles(Answer):
+    """Quão recentes são os candles."""
+
+    assets: int = Field(description="Ativos com candles.")
+    sample: int = Field(description="Ativos servidos dos dados de exemplo; nunca contam como atrasados.")
+    behind: int = Field(description="Ativos aos quais falta ao menos um candle.")
+    newest_close: Time | None = Field(description="Fechamento do candle mais recente entre todos os ativos.")
+    oldest_close: Time | None = Field(description="Último fechamento do ativo mais atrasado.")
+    newest_age_seconds: float | None = Field(description="Idade de `newest_close`, em segundos.")
+    oldest_age_seconds: float | None = Field(description="Idade de `oldest_close`, em segundos.")
+
+
+class Degradation(Answer):
+    """Algo que não está como devia."""
+
+    part: Literal["release", "candles"] = Field(description="O que é afetado.")
+    reason: str = Field(
+        description="Nome curto do motivo, como em `type` dos problemas.", examples=["candles-atrasados"]
+    )
+    detail: str = Field(description="O motivo por extenso.")
+
+
+class Health(Answer):
+    """Se o serviço pode prever, com quais modelos, e o que está degradado."""
+
+    status: Literal["healthy", "degraded", "unhealthy"] = Field(
+        description="`healthy`: prevê; `degraded`: prevê, mas algo está atrasado ou foi recusado; "
+        "`unhealthy`: não há modelos."
+    )
+    models_loaded: bool = Field(description="Se há modelos carregados.")
+    total_models: int = Field(description="Quantos modelos estão carregados.", examples=[5])
+    models: list[str] = Field(description="Nomes dos modelos carregados.")
+    versions: dict[str, str] = Field(description="Versão de cada modelo carregado.")
+    release: str | None = Field(description="Release que está sendo servida.", examples=["20250729-2130"])
+    interval: str = Field(description="Intervalo dos candles.", examples=["1d"])
+    release_age_seconds: float | None = Field(description="Idade da release, em segundos.")
+    candles: Candles
+    degraded: list[Degradation] = Field(description="O que está degradado; vazio quando nada está.")
+
+
+class RefusedRelease(Answer):
+    """Uma release que não foi aceita, e por quê."""
+
+    release: str = Field(examples=["20250730-0000"])
+    reason: str
+
+
+class ModelList(Answer):
+    """Os modelos carregados."""
+
+    total_models: int = Field(examples=[5])
+    models: list[str]
+    versions: dict[str, str]
+    last_loaded: Time | None = Field(description="Quando os modelos foram carregados.")
+    release: str | None = Field(description="Release que está sendo servida.")
+    refused: list[RefusedRelease] = Field(description="Releases recusadas desde que o processo começou.")
+
+
+class Reloaded(Answer):
+    """O resultado de uma recarga."""
+
+    message: str = Field(examples=["Modelos recarregados com sucesso"])
+    total_models: int = Field(examples=[5])
+    models: list[str]
+    release: str = Field(description="Release que está sendo servida.")
+    refused: list[RefusedRelease] = Field(description="Releases recusadas desde que o processo começou.")
+
+
+class RegressorAnswer(Answer):
+    """Predição de um regressor: um preço."""
+
+    predicao: float = Field(description="Preço previsto para `alvo`, em `cotacao`.", examples=[45000.5])
+    modelo: str
+    tipo: Literal["regressor"]
+    versao: str
+    variacao: float = Field(description="Variação simples prevista do preço até `alvo`: 0.01 é 1 %.")
+
+
+class ClassifierAnswer(Answer):
+    """Predição de um classificador: se o preço sobe."""
+
+    predicao: Literal[0, 1] = Field(
+        description="1 exatamente quando `probabilidade` é maior que 0.5.", examples=[1]
+    )
+    probabilidade: float = Field(ge=0, le=1, description="Probabilidade de o preço subir.", examples=[0.75])
+    modelo: str
+    tipo: Literal["classifier"]
+    versao: str
+    calibrada: bool = Field(description="Se a probabilidade foi calibrada.")
+
+
+class SymbolCandle(Answer):
+    """O último candle fechado."""
+
+    abertura: Time
+    fechamento: Time
+    preco: float = Field(description="Preço de fechamento, em `cotacao`.")
+
+
+class Dados(Answer):
+    """De onde vieram os candles."""
+
+    fonte: str = Field(description="Fonte do último candle.")
+    situacao: Situacao = Field(
+        description="`atual`; `atrasado`: faltam candles; `amostra`: dados de exemplo; "
+        "`retirado`: a exchange o retirou."
+    )
+    candles_em_atraso: int = Field(ge=0, description="Candles que já fecharam e ainda não chegaram.")
+    janela: str = Field(description="SHA-256 dos candles usados.", pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class SymbolAnswer(Answer):
+    """As predições de todos os modelos para um ativo."""
+
+    ativo: str = Field(examples=["BTC"])
+    timestamp: Time = Field(description="Fechamento do último candle: o momento para o qual a predição é feita.")
+    modelos: Mapping[str, Annotated[RegressorAnswer | ClassifierAnswer, Field(discriminator="tipo")]]
+    total_modelos: int = Field(examples=[5])
+    cotacao: str = Field(description="Moeda dos preços.", examples=["USDT"])
+    intervalo: str = Field(examples=["1d"])
+    candle: SymbolCandle
+    alvo: Time = Field(description="Fechamento do próximo candle: o momento previsto.")
+    release: str
+    dados: Dados
+
+
+class ProblemAnswer(BaseModel):
+    """Um problema, como na RFC 9457. Alguns tipos acrescentam campos, como `simbolos_proximos`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:cripto:problema:ativo-desconhecido"])
+    title: str = Field(examples=["Ativo desconhecido"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["Não há candles de BTX. Símbolos parecidos: BTC."])
+    instance: str
+    request_id: str
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's ``responses`` for the statuses at which a route tells a problem."""
+    reasons = {
+        401: "Token de administração ausente ou errado.",
+        404: "Não há candles do ativo; `simbolos_proximos` traz os parecidos.",
+        422: "Ativo malformado, histórico insuficiente ou lacuna no histórico.",
+        500: "O serviço falhou; nada da falha é mostrado.",
+        503: "Ainda não é possível responder; veja `Retry-After`.",
+    }
+    schema = {"$ref": "#/components/schemas/ProblemAnswer"}
+    return {
+        status: {"description": reasons[status], "content": {"application/problem+json": {"schema": schema}}}
+        for status in statuses
+    }

@@ -1,0 +1,142 @@
+"""Settings: the environment, read once by the composition root and checked whole.
+
+Every field's docstring is what `docs/configuration.md` explains; a test holds the two together. A variable
+that begins with ``CRIPTO_`` and is not known here is a start-up error: a misspelt setting must not be ignored.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cripto.domain.asset import parse_quote
+from cripto.domain.interval import parse_interval
+from cripto.domain.release_version import ReleaseVersion
+from cripto.errors import InvalidInput, InvalidSettings
+
+__all__ = ["Settings", "load_settings"]
+
+_PREFIX = "CRIPTO_"
+# Kubernetes injects CRIPTO_PREDICTION_API_SERVICE_HOST and its kin for a Service of the seed's name
+_INJECTED = "CRIPTO_PREDICTION_API_"
+
+
+def _store(url: str) -> str:
+    if not url.startswith(("file:///", "s3://", "memory://")):
+        raise ValueError("a store is file:///folder, s3://bucket/prefix or memory://")
+    return url
+
+
+def _interval(name: str) -> str:
+    try:
+        return parse_interval(name).name
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
+
+
+def _quotes(text: str) -> str:
+    try:
+        quotes = [parse_quote(part.strip()) for part in text.split(",")]
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
+    return ",".join(dict.fromkeys(quotes))
+
+
+def _release(version: str) -> str:
+    try:
+        return str(ReleaseVersion.parse(version))
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
+
+
+def _level(name: str) -> str:
+    if name.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+        raise ValueError("a log level is DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return name.upper()
+
+
+class Settings(BaseSettings):
+    """All settings of all commands; each command uses what it needs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+        extra="forbid",
+    )
+
+    store: Annotated[str, AfterValidator(_store)] | None = None
+    """Where everything is kept: `file:///folder`, `s3://bucket/prefix` or `memory://`; before `BUCKET_NAME`."""
+    bucket_name: str | None = Field(
+        default=None, validation_alias="BUCKET_NAME", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+    )
+    """S3 bucket of the store, used where `CRIPTO_STORE` is not set. Without either, the folder `var/store`."""
+    interval: Annotated[str, AfterValidator(_interval)] = "1d"
+    """Candle interval that is trained on and served."""
+    quote: Annotated[str, NoDecode, AfterValidator(_quotes)] = "USDT,USDC,USD,EUR,BRL"
+    """Quotes in order of preference, separated by commas. An asset known only in another is served in that one."""
+    release: Annotated[str, AfterValidator(_release)] | None = None
+    """Version of the release to serve, whatever the channel says."""
+    refresh_seconds: float = Field(default=30.0, ge=0.1, le=86400)
+    """How often the server looks for new candles and releases, in seconds."""
+    reload_seconds: float = Field(default=5.0, ge=0, le=3600)
+    """Least time between two reloads asked for over HTTP, in seconds; sooner ones get the last result."""
+    admin_token: SecretStr | None = Field(default=None, min_length=16)
+    """Token that `GET /reload` demands, as `Authorization: Bearer`. At least 16 characters; open where unset."""
+    access_log: bool = False
+    """Whether the server writes a line per request."""
+    host: str = "127.0.0.1"
+    """Address the server listens on. A container needs `0.0.0.0`."""
+    port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT")
+    """Port the server listens on; 0 picks a free one and prints it."""
+    log_level: Annotated[str, AfterValidator(_level)] = Field(default="INFO", validation_alias="LOG_LEVEL")
+    """Least severity that is logged."""
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL: `CRIPTO_STORE`, else the bucket, else ``var/store`` under the working folder."""
+        if self.store is not None:
+            return self.store
+        if self.bucket_name is not None:
+            return f"s3://{self.bucket_name}"
+        return (Path.cwd() / "var" / "store").as_uri()
+
+    @property
+    def quotes(self) -> tuple[str, ...]:
+        """Quotes in order of preference."""
+        return tuple(self.quote.split(","))
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """The environment variable that sets ``field``."""
+        alias = cls.model_fields[field].validation_alias
+        return alias if isinstance(alias, str) else _PREFIX + field.upper()
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the process environment; raise `InvalidSettings` naming every variable that is unknown or unusable.
+
+    ``environ`` only replaces the environment that is searched for unknown names. Values never appear in the error.
+    """
+    known = {Settings.variable(field) for field in Settings.model_fields}
+    unknown = sorted(
+        name
+        for name in (os.environ if environ is None else environ)
+        if name.startswith(_PREFIX) and not name.startswith(_INJECTED) and name not in known
+    )
+    problems = [f"{name} is not a setting" for name in unknown]
+    settings: Settings | None = None
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for item in error.errors(include_input=False, include_url=False):
+            field = str(item["loc"][0])
+            name = Settings.variable(field) if field in Settings.model_fields else field
+            problems.append(f"{name}: {item['msg'].removeprefix('Value error, ')}")
+    if problems or settings is None:
+        raise InvalidSettings("; ".join(problems))
+    return settings

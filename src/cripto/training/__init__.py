@@ -1,0 +1,21 @@
+"""Five models fitted on pooled candles, scored against baselines on later ones, published as a release.
+
+Importing this room does not import scikit-learn: that happens inside the functions that fit.
+"""
+
+from cripto.training.job import EVALUATION_FILE, train
+from cripto.training.model_card import MODEL_CARD_FILE
+from cripto.training.plan import STAGES, Progress, TrainingPlan, TrainingResult, silent
+from cripto.training.probes import PROBES_FILE
+
+__all__ = [
+    "EVALUATION_FILE",
+    "MODEL_CARD_FILE",
+    "PROBES_FILE",
+    "STAGES",
+    "Progress",
+    "TrainingPlan",
+    "TrainingResult",
+    "silent",
+    "train",
+]

@@ -1,0 +1,92 @@
+"""From one version of the candle lake to the matrix that models are fitted on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from cripto.domain.clock import rfc3339
+from cripto.domain.feature_spec import FeatureSpec
+from cripto.domain.interval import Interval
+from cripto.errors import TrainingRefused
+from cripto.features import build_features
+from cripto.market.lake import CandleLake
+from cripto.market.selection import preferred_series
+from cripto.training.splits import to_datetime
+from cripto.training.targets import next_log_return
+
+__all__ = ["Dataset", "build_dataset", "read_candles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Pooled rows of all assets, sorted by time, then symbol; row ``i`` of every field is the same candle.
+
+    ``features`` is float64 (rows, features) of float32-rounded values, C order; ``log_return`` float64 (rows,),
+    the next candle's; ``time`` the candles' UTC opens as ``datetime64[us]``; ``symbol`` their assets.
+    """
+
+    names: tuple[str, ...]
+    features: NDArray[np.float64]
+    log_return: NDArray[np.float64]
+    time: NDArray[np.datetime64]
+    symbol: pl.Series
+
+    def __len__(self) -> int:
+        return len(self.log_return)
+
+    def describe(self) -> dict[str, Any]:
+        """Rows, assets with the rows of each, and the range of candle opens, as JSON values."""
+        counts = self.symbol.cast(pl.String).value_counts(sort=False, name="rows").sort(self.symbol.name)
+        return {
+            "rows": len(self),
+            "first": rfc3339(to_datetime(self.time[0])),
+            "last": rfc3339(to_datetime(self.time[-1])),
+            "assets": dict(counts.iter_rows()),
+        }
+
+
+def read_candles(lake: CandleLake, interval: Interval, quotes: Sequence[str]) -> tuple[pl.DataFrame, int]:
+    """The candles to train on, one series per symbol, and the version of the lake they stand in.
+
+    The version is resolved once, so that candles arriving meanwhile change nothing. Raises `TrainingRefused`
+    if there are none.
+    """
+    version = lake.version()
+    if version is None:
+        raise TrainingRefused("there are no candles in the lake: import or fetch some first")
+    candles = preferred_series(lake.read(interval.name, version=version), quotes)
+    if candles.is_empty():
+        known = ", ".join(sorted({series.interval for series in lake.series()})) or "none at all"
+        raise TrainingRefused(f"version {version} of the lake has no {interval.name} candles; it has {known}")
+    return candles, version
+
+
+def build_dataset(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> Dataset:
+    """Features and target of every candle that has both; raise `TrainingRefused` if none has, or nothing moves."""
+    features = build_features(candles, spec, interval)
+    targets = next_log_return(candles, interval)
+    rows = (
+        features.join(targets, on=["symbol", "time"], how="left", maintain_order="left")
+        .drop_nulls([*spec.names, "log_return"])
+        .sort("time", "symbol")
+    )
+    if rows.is_empty():
+        longest = max(candles.group_by("symbol").len()["len"].to_list(), default=0)
+        raise TrainingRefused(
+            f"no candle has features and a next candle: {spec.lookback + 1} without a gap are needed,"
+            f" and the longest series has {longest}"
+        )
+    log_return = rows["log_return"].to_numpy()
+    if not log_return.any():
+        raise TrainingRefused(f"the price never moves in any of {len(rows)} rows: there is nothing to learn")
+    return Dataset(
+        names=spec.names,
+        features=np.ascontiguousarray(rows.select(spec.names).to_numpy(), dtype=np.float64),
+        log_return=log_return,
+        time=rows["time"].dt.replace_time_zone(None).to_numpy(),
+        symbol=rows["symbol"],
+    )

@@ -1,0 +1,110 @@
+"""Fitting one model, or several side by side, to the same bits each time; and writing one down."""
+
+import io
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from cripto.domain.model_name import MODEL_NAMES, tipo_of
+from cripto.training.dataset import Dataset
+from cripto.training.estimators import Recipe
+from cripto.training.targets import rises
+
+__all__ = ["FittedModel", "fit", "fit_all", "sample_rows"]
+
+_COMPRESSION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FittedModel:
+    """An estimator under its model name, and on how many rows it was fitted."""
+
+    name: str
+    estimator: Any
+    rows: int
+
+    def predict(self, dataset: Dataset, rows: slice | NDArray[np.intp] = slice(None)) -> NDArray[np.float64]:
+        """Log returns of a regressor, or P(rises) of a classifier, float64 (rows,), for rows of ``dataset``.
+
+        On one thread, BLAS included: how sums are shared out among more would change the last bits.
+        """
+        frame = _frame(dataset, rows)
+        with _one_thread():
+            if tipo_of(self.name) == "regressor":
+                return np.asarray(self.estimator.predict(frame), dtype=np.float64)
+            return np.asarray(self.estimator.predict_proba(frame)[:, 1], dtype=np.float64)
+
+    def to_bytes(self) -> bytes:
+        """The estimator as a joblib file; equal estimators give equal bytes."""
+        import joblib
+
+        file = io.BytesIO()
+        joblib.dump(self.estimator, file, compress=_COMPRESSION)
+        return file.getvalue()
+
+
+def sample_rows(rows: int, limit: int, seed: int) -> NDArray[np.intp]:
+    """Which of ``rows`` a model is fitted on: all, or ``limit`` drawn evenly without replacement, in order."""
+    if rows <= limit:
+        return np.arange(rows, dtype=np.intp)
+    return np.sort(np.random.default_rng(seed).choice(rows, size=limit, replace=False)).astype(np.intp)
+
+
+def fit(name: str, recipe: Recipe, dataset: Dataset, rows: slice, seed: int) -> FittedModel:
+    """Fit the model called ``name`` on ``rows`` of ``dataset``, or on as many of them as its recipe allows.
+
+    Equal arguments give equal bits, whatever else runs, as long as BLAS keeps to one thread: see `fit_all`.
+    """
+    start, stop, _ = rows.indices(len(dataset))
+    chosen = start + sample_rows(stop - start, recipe.max_rows, seed)
+    target = dataset.log_return[chosen]
+    estimator = recipe.build(len(chosen), seed)
+    estimator.fit(
+        _frame(dataset, chosen), target if tipo_of(name) == "regressor" else rises(target).astype(np.int64)
+    )
+    return FittedModel(name, estimator, len(chosen))
+
+
+def fit_all(
+    recipes: Mapping[str, Recipe],
+    dataset: Dataset,
+    rows: slice,
+    seed: int,
+    jobs: int,
+    done: Callable[[int], None],
+) -> dict[str, FittedModel]:
+    """Fit every model on ``rows``, ``jobs`` at a time, telling ``done`` how many are; in ``MODEL_NAMES`` order.
+
+    Each fit keeps to one thread, BLAS included, so the bits depend neither on ``jobs`` nor on the machine's cores.
+    """
+    names = sorted(recipes, key=lambda name: -recipes[name].cost)
+    with _one_thread(), ThreadPoolExecutor(jobs, "fit") as pool:
+        futures = [pool.submit(fit, name, recipes[name], dataset, rows, seed) for name in names]
+        try:
+            fitted = {}
+            for count, future in enumerate(as_completed(futures), start=1):
+                model = future.result()
+                fitted[model.name] = model
+                done(count)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return {name: fitted[name] for name in MODEL_NAMES if name in fitted}
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """BLAS and OpenMP on one thread each, in the whole process, while it lasts."""
+    import threadpoolctl
+
+    limits: AbstractContextManager[Any] = threadpoolctl.threadpool_limits(limits=1)
+    return limits
+
+
+def _frame(dataset: Dataset, rows: slice | NDArray[np.intp]) -> pl.DataFrame:
+    # Named columns are what makes scikit-learn keep the feature names in the file.
+    return pl.from_numpy(dataset.features[rows], schema=list(dataset.names))

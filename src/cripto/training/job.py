@@ -1,0 +1,199 @@
+"""The training job: one version of the lake in, one published release out."""
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from typing import Any, Final
+
+import polars as pl
+
+from cripto.domain.clock import Clock, rfc3339
+from cripto.domain.feature_spec import FeatureSpec
+from cripto.domain.interval import parse_interval
+from cripto.domain.manifest import Manifest
+from cripto.errors import TrainingRefused, WriteConflict
+from cripto.features import default_spec
+from cripto.market.lake import CandleLake
+from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
+from cripto.registry.convert import Conversion, convert_models
+from cripto.training.dataset import Dataset, build_dataset, read_candles
+from cripto.training.evaluation import EVIDENCE
+from cripto.training.fitting import FittedModel, fit_all
+from cripto.training.model_card import MODEL_CARD_FILE, model_card
+from cripto.training.plan import STAGES, Progress, TrainingPlan, TrainingResult, silent
+from cripto.training.probes import PROBES_FILE, probe_file, probe_rows
+from cripto.training.promotion import promote
+from cripto.training.scoring import score
+from cripto.training.splits import hold_out
+from cripto.training.targets import HORIZON, rises
+
+__all__ = ["EVALUATION_FILE", "Converter", "train"]
+
+EVALUATION_FILE: Final = "evaluation.json"
+"""Name of the evaluation report in a release."""
+
+Converter = Callable[..., Mapping[str, Conversion]]
+"""What `convert_models` is; tests may pass a twin that fails."""
+
+_LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "joblib", "polars", "onnx", "onnxruntime")
+_ATTEMPTS: Final = 3
+_CANDLES, _FEATURES, _HOLD_OUT, _FINAL, _CONVERSION, _PUBLICATION = STAGES
+
+
+def train(
+    lake: CandleLake,
+    registry: ReleaseRegistry,
+    plan: TrainingPlan,
+    clock: Clock,
+    report: Progress = silent,
+    convert: Converter = convert_models,
+) -> TrainingResult:
+    """Fit the five models on the lake's candles, score them on a hold-out, fit again on all rows and publish.
+
+    Equal candles, seed, code and machine give equal ONNX digests and joblib bytes. Nothing is written before
+    everything is proven, and the manifest is written last: a run killed anywhere leaves no half release. The
+    first release of an interval is promoted; a later one if the plan asks and it is not worse than the current
+    one where the two can be compared.
+
+    Raises `TrainingRefused` when the candles do not do, `ModelRefused` when an ONNX form disagrees with its
+    source, and what the store raises.
+    """
+    interval, spec = parse_interval(plan.interval), default_spec()
+    report(_CANDLES, 0, 1)
+    candles, version = read_candles(lake, interval, plan.quotes)
+    described = _describe(candles, version)
+    report(_CANDLES, 1, 1)
+
+    report(_FEATURES, 0, 1)
+    dataset = build_dataset(candles, spec, interval)
+    quotes = dict(candles.select("symbol", "quote").unique().iter_rows())
+    del candles  # hundreds of megabytes with a million rows, and no longer needed
+    cut = hold_out(dataset.time, interval)
+    for rows in (cut.train, slice(0, len(dataset))):
+        _check_classes(dataset, rows)
+    report(_FEATURES, 1, 1)
+
+    metrics = score(_fit(dataset, cut.train, plan, _HOLD_OUT, report).values(), dataset, cut)
+    fitted = _fit(dataset, slice(0, len(dataset)), plan, _FINAL, report)
+
+    report(_CONVERSION, 0, 1)
+    joblibs = {name: model.to_bytes() for name, model in fitted.items()}
+    conversions = convert(joblibs, dataset.features[probe_rows(dataset)], spec.names)
+    report(_CONVERSION, 1, 1)
+
+    report(_PUBLICATION, 0, 2)
+    summary = dataset.describe()
+    training = {
+        **summary,
+        "assets": {name: {"quote": quotes[name], "rows": rows} for name, rows in summary["assets"].items()},
+        "candles": described,
+        "interval": plan.interval,
+        "quotes": list(plan.quotes),
+        "seed": plan.seed,
+        "target": f"log return of the next candle ({HORIZON} ahead)",
+        "hold_out": cut.to_json(),
+        "sample": {
+            name: {"max_rows": plan.recipes[name].max_rows, "rows": model.rows} for name, model in fitted.items()
+        },
+    }
+    models = {
+        name: ModelDraft(
+            joblib=joblibs[name],
+            onnx=conversions[name].onnx,
+            estimator=conversions[name].estimator,
+            calibrated=False,
+            parity=conversions[name].parity,
+            metrics=metrics[name],
+        )
+        for name in fitted
+    }
+    contents = _Contents(spec, models, training, metrics, probe_file(dataset, fitted.values()))
+    manifest = _publish(registry, contents, plan, clock)
+    report(_PUBLICATION, 1, 2)
+    promoted, reason = promote(registry, manifest, plan.default_interval or plan.interval, plan.promote, clock)
+    report(_PUBLICATION, 2, 2)
+    return TrainingResult(manifest, promoted, reason)
+
+
+def _describe(candles: pl.DataFrame, version: int) -> dict[str, Any]:
+    return {
+        "version": version,
+        "rows": len(candles),
+        "first": rfc3339(candles["time"].min()),  # type: ignore[arg-type]
+        "last": rfc3339(candles["time"].max()),  # type: ignore[arg-type]
+        "sources": candles["source"].unique().sort().to_list(),
+    }
+
+
+def _check_classes(dataset: Dataset, rows: slice) -> None:
+    rose = rises(dataset.log_return[rows])
+    if rose.all() or not rose.any():
+        which = "every one" if rose.all() else "none"
+        raise TrainingRefused(
+            f"the price rises after {which} of {len(rose)} rows: there is one class only, nothing to tell apart"
+        )
+
+
+def _fit(
+    dataset: Dataset, rows: slice, plan: TrainingPlan, stage: str, report: Progress
+) -> dict[str, FittedModel]:
+    total = len(plan.recipes)
+    report(stage, 0, total)
+    return fit_all(plan.recipes, dataset, rows, plan.seed, plan.jobs, lambda done: report(stage, done, total))
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """All of a release but its version."""
+
+    features: FeatureSpec
+    models: Mapping[str, ModelDraft]
+    training: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Any]]
+    probes: bytes
+
+    def draft(self, registry: ReleaseRegistry, plan: TrainingPlan, clock: Clock) -> ReleaseDraft:
+        """The release under the version that is free now."""
+        version = registry.next_version(clock)
+        evaluation = {"release": str(version), "hold_out": self.training["hold_out"], "models": self.metrics}
+        card = model_card(
+            str(version), plan.interval, self.features.lookback, self.training, self.metrics, EVIDENCE
+        )
+        return ReleaseDraft(
+            version=version,
+            created=clock.now(),
+            interval=plan.interval,
+            horizon=HORIZON,
+            features=self.features,
+            models=self.models,
+            files={
+                EVALUATION_FILE: (
+                    json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+                ).encode(),
+                MODEL_CARD_FILE: card,
+                PROBES_FILE: self.probes,
+            },
+            training=self.training,
+            environment=_environment(),
+            source_revision=plan.source_revision,
+        )
+
+
+def _publish(registry: ReleaseRegistry, contents: _Contents, plan: TrainingPlan, clock: Clock) -> Manifest:
+    attempts = 1
+    while True:
+        try:
+            return registry.publish(contents.draft(registry, plan, clock))
+        except WriteConflict:
+            # Another run took that very version: the next free one is ours, unless this goes on and on.
+            if attempts == _ATTEMPTS:
+                raise
+            attempts += 1
+
+
+def _environment() -> dict[str, str]:
+    """What may move the last bits of a fit: the interpreter, the processor's family and these libraries."""
+    libraries = {name: installed(name) for name in _LIBRARIES}
+    return {"python": platform.python_version(), "machine": platform.machine(), **libraries}

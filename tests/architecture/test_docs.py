@@ -1,0 +1,78 @@
+"""Documentation fails the build when it lies: what exists has its heading, and what has a heading exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cripto.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def headings(name: str) -> set[str]:
+    text = (DOCS / name).read_text()
+    return {code for line in re.findall(r"^#+ (.*)$", text, re.M) for code in re.findall(r"`([^`]+)`", line)}
+
+
+def test_each_setting_has_a_heading_and_each_heading_a_setting() -> None:
+    settings = {Settings.variable(field) for field in Settings.model_fields}
+    found = headings("configuration.md")
+    assert settings <= found
+    assert {name for name in found - settings if not name.startswith("AWS_")} == set()
+
+
+def test_each_setting_shows_its_default() -> None:
+    text = (DOCS / "configuration.md").read_text()
+    for name, field in Settings.model_fields.items():
+        if field.default not in (None, True, False):
+            default = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+            section = text.split(f"### `{Settings.variable(name)}`")[1].split("###")[0]
+            assert f"`{default}`" in section, name
+
+
+def test_each_error_the_api_tells_has_a_heading() -> None:
+    from cripto.serving.errors import INTERNAL_ERROR, TABLE
+
+    assert {row.slug for row in TABLE.values()} | {INTERNAL_ERROR.slug} <= headings("api.md")
+
+
+def test_each_route_has_a_heading() -> None:
+    import json
+
+    paths = json.loads((DOCS / "openapi.json").read_text())["paths"]
+    assert {f"GET {path}" for path in paths} <= headings("api.md")
+
+
+def test_each_metric_has_a_heading_and_each_heading_a_metric() -> None:
+    from cripto.domain.clock import SystemClock
+    from cripto.forecasting import PredictionService
+    from cripto.market.lake import open_lake
+    from cripto.registry import ReleaseRegistry
+    from cripto.serving.metrics import Metrics
+    from cripto.storage import MemoryStore
+
+    clock = SystemClock()
+    service = PredictionService(ReleaseRegistry(MemoryStore()), open_lake("memory://"), clock=clock, interval="1d")
+    exported = set(re.findall(r"^# TYPE (\S+) ", Metrics(service, clock).render().decode(), re.M))
+    found = {name for name in headings("metrics.md") if name.startswith("cripto_")}
+    assert {name for name in exported if name.startswith("cripto_")} == found
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.pt-BR.md", *(path.name for path in DOCS.glob("*.md"))])
+def test_every_relative_link_leads_somewhere(name: str) -> None:
+    folder = DOCS.parent if name.startswith("README") else DOCS
+    text = (folder / name).read_text()
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            assert (folder / target).exists(), target
+
+
+def test_each_decision_names_what_enforces_it() -> None:
+    decisions = [path for path in (DOCS / "adr").glob("*.md") if path.name != "template.md"]
+    assert decisions
+    for path in decisions:
+        enforced = re.search(r"^- Enforced by: (.+)$", path.read_text(), re.M)
+        assert enforced, path.name
+        for target in re.findall(r"`(tests/[^`:]+?\.py)", enforced[1]):
+            assert (DOCS.parent / target).exists(), (path.name, target)

@@ -1,0 +1,91 @@
+"""The command line as another process: run to its end, killed on the way, or serving until it is told to stop."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+__all__ = ["command", "free_port", "kill_after", "serving"]
+
+
+def command(*args: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``cripto ARGS`` to its end with only ``env`` added to the environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "cripto.cli", *map(str, args)],
+        env={**os.environ, **env},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def kill_after(seconds: float, *args: str | Path, env: Mapping[str, str], cwd: Path) -> bool:
+    """Start ``cripto ARGS`` and kill it, with every child, after ``seconds``; whether it was still running."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cripto.cli", *map(str, args)],
+        env={**os.environ, **env},
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 170) -> Iterator[httpx.Client]:
+    """Run ``cripto NAME`` (up or serve), give a client once a release is loaded; ask it to stop afterwards."""
+    port = free_port()
+    log = cwd / f"{name}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cripto.cli", name],
+            env={**os.environ, **env, "PORT": str(port)},
+            cwd=cwd,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            deadline = time.monotonic() + seconds
+            while not _ready(client):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            yield client
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, log.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health").status_code == 200
+    except httpx.TransportError:
+        return False

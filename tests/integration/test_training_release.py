@@ -1,0 +1,111 @@
+"""A training run for real: candles in a lake, graphs converted in the child process, a release that loads."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cripto.domain.clock import FixedClock
+from cripto.domain.model_name import MODEL_NAMES
+from cripto.forecasting.release import load_release
+from cripto.market.lake import open_lake
+from cripto.registry import ReleaseRegistry
+from cripto.storage import MemoryStore, open_store
+from cripto.training import TrainingPlan, TrainingResult, train
+from tests.doubles.candles import random_walk
+from tests.unit.training.toys import NOW, QUICK, lake_of
+
+ROOT = Path(__file__).parents[2]
+
+DIGESTS = """
+import json, sys
+from cripto.registry import ReleaseRegistry
+from cripto.storage import MemoryStore
+from cripto.domain.clock import FixedClock
+from cripto.training import TrainingPlan, train
+from tests.doubles.candles import random_walk
+from tests.unit.training.toys import NOW, lake_of
+
+lake = lake_of(random_walk(["BTC", "ETH", "ADA"], 260))
+result = train(lake, ReleaseRegistry(MemoryStore()), TrainingPlan(jobs=int(sys.argv[1])), FixedClock(NOW))
+print(json.dumps({model.name: [model.onnx.sha256, model.joblib.sha256] for model in result.manifest.models}))
+"""
+
+
+def train_into(url: str, candles: pl.DataFrame) -> tuple[ReleaseRegistry, TrainingResult]:
+    lake = open_lake(url)
+    lake.upsert(candles)
+    registry = ReleaseRegistry(open_store(url))
+    return registry, train(lake, registry, TrainingPlan(recipes=QUICK), FixedClock(NOW))
+
+
+def check_served(registry: ReleaseRegistry, result: TrainingResult) -> None:
+    """The release loads, which proves it on its probe rows, and gives what the estimators gave."""
+    assert registry.verify(result.manifest) == []
+    release = load_release(registry, registry.resolve("1d", "1d"))
+    (entry,) = [entry for entry in result.manifest.files if entry.path.endswith("/probes.json")]
+    probes = json.loads(registry.read(result.manifest, entry))
+    outputs = release.predict(np.array(probes["features"]))
+    assert list(outputs) == list(MODEL_NAMES)
+    for name, values in outputs.items():
+        np.testing.assert_allclose(values, probes["expected"][name], rtol=1e-9, atol=1e-12)
+
+
+def test_release_trained_in_a_folder_is_served(tmp_path: Path) -> None:
+    check_served(*train_into(tmp_path.as_uri(), random_walk(["BTC", "ETH"], 300)))
+
+
+def test_release_trained_on_s3_is_served(s3_bucket: str) -> None:
+    check_served(*train_into(f"s3://{s3_bucket}/there", random_walk(["BTC", "ETH"], 300)))
+
+
+def test_two_processes_train_the_same_bytes() -> None:
+    def digests(jobs: int, hash_seed: str) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-W", "error", "-c", DIGESTS, str(jobs)]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    first, second = digests(1, "1"), digests(2, "2")
+    assert len(json.loads(first)) == 5
+    assert first == second
+
+
+def test_importing_the_room_does_not_import_scikit_learn() -> None:
+    code = "import cripto.training, sys; print(sorted({'sklearn', 'joblib', 'skl2onnx'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def _train_on(file: Path, interval: str) -> tuple[ReleaseRegistry, TrainingResult]:
+    candles = pl.read_parquet(file).with_columns(interval=pl.lit(interval))
+    registry = ReleaseRegistry(MemoryStore())
+    plan = TrainingPlan(interval=interval, default_interval=interval)
+    return registry, train(lake_of(candles), registry, plan, FixedClock(NOW))
+
+
+def test_real_daily_candles_give_a_release_that_claims_no_more_than_it_knows(daily_file: Path) -> None:
+    registry, result = _train_on(daily_file, "1d")
+    training = result.manifest.training
+    assert len(training["assets"]) == 39
+    assert training["candles"]["rows"] == 66_741
+    assert training["rows"] == 66_741 - 39 * result.manifest.features.lookback
+    assert training["hold_out"]["test"]["rows"] > 10_000
+    assert all(abs(metrics["skill"]) < 0.05 for metrics in result.metrics.values()), (
+        "daily returns are mostly noise"
+    )
+    check_served(registry, result)
+
+
+@pytest.mark.slow
+def test_real_hourly_candles_are_trained_on_a_stated_sample(hourly_file: Path) -> None:
+    _, result = _train_on(hourly_file, "1h")
+    training = result.manifest.training
+    assert training["candles"]["rows"] == 667_703
+    assert training["rows"] > 600_000
+    assert {sample["rows"] for sample in training["sample"].values()} == {150_000}
+    assert all(abs(metrics["skill"]) < 0.05 for metrics in result.metrics.values())

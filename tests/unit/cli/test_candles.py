@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from cripto.market.lake import open_lake
+from tests.doubles.candles import random_walk
+from tests.unit.cli.conftest import Command
+
+
+@pytest.fixture
+def candles(tmp_path: Path) -> Path:
+    path = tmp_path / "candles.csv"
+    random_walk(["BTC", "ETH"], 90, source="exchange").drop("interval").write_csv(path)
+    return path
+
+
+def test_a_clean_file_is_imported_and_importing_twice_changes_nothing(
+    cripto: Command, store: str, candles: Path
+) -> None:
+    first = cripto("candles", "import", candles)
+    assert first.code == 0
+    assert "180 of 180 rows accepted (180 new" in first.out
+    version = open_lake(store).version()
+    again = cripto("candles", "import", candles, "--json")
+    assert again.code == 0
+    report = json.loads(again.out)["files"][0]
+    assert (report["inserted"], report["updated"], report["unchanged"]) == (0, 0, 180)
+    assert open_lake(store).version() == version
+
+
+def test_a_broken_row_is_named_with_its_rule_and_the_good_ones_arrive(
+    cripto: Command, store: str, candles: Path
+) -> None:
+    lines = candles.read_text().splitlines()
+    header = lines[0].split(",")
+    row = lines[10].split(",")
+    row[header.index("high")] = "0.000001"
+    candles.write_text("\n".join([*lines[:10], ",".join(row), *lines[11:]]))
+    result = cripto("candles", "import", candles)
+    assert result.code == 1
+    assert "row 11 BTC" in result.out
+    assert "high_too_low" in result.out
+    assert open_lake(store).read("1d").height == 179
+
+
+def test_an_unusable_file_is_refused_and_the_others_are_imported(
+    cripto: Command, store: str, candles: Path, tmp_path: Path
+) -> None:
+    rubbish = tmp_path / "rubbish.parquet"
+    rubbish.write_bytes(b"PAR1 this is no Parquet file")
+    result = cripto("candles", "import", rubbish, candles, "--json")
+    assert result.code == 2
+    report = json.loads(result.out)
+    assert [item["accepted"] for item in report["files"]] == [180]
+    assert "rubbish.parquet" in report["refused"][0]["file"]
+
+
+def test_a_missing_file_is_refused_by_name(cripto: Command, store: str, tmp_path: Path) -> None:
+    result = cripto("candles", "import", tmp_path / "nowhere.csv")
+    assert result.code == 2
+    assert "nowhere.csv" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_check_passes_whole_series_and_names_gaps(cripto: Command, store: str) -> None:
+    lake = open_lake(store)
+    walk = random_walk(["BTC"], 30)
+    lake.upsert(walk)
+    assert cripto("candles", "check").code == 0
+    other = random_walk(["ETH"], 30).filter(pl.int_range(pl.len()) != 10)
+    lake.upsert(other)
+    result = cripto("candles", "check", "--json")
+    assert result.code == 1
+    by_symbol = {item["symbol"]: item for item in json.loads(result.out)["series"]}
+    assert by_symbol["BTC"]["gaps"] == 0
+    assert (by_symbol["ETH"]["gaps"], by_symbol["ETH"]["missing"]) == (1, 1)
+
+
+def test_check_shows_a_table(cripto: Command, filled: str) -> None:
+    result = cripto("candles", "check", "--interval", "1d")
+    assert result.code == 0
+    assert "240 candles of 2 series" in result.out
+
+
+def test_an_unknown_interval_is_the_callers_fault(cripto: Command, filled: str) -> None:
+    result = cripto("candles", "check", "--interval", "3d")
+    assert result.code == 2
+    assert "3d" in result.err

@@ -1,0 +1,62 @@
+import json
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.unit.cli.conftest import Command
+
+
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("PORT", str(free.getsockname()[1]))
+
+
+def outcomes(cripto: Command) -> dict[str, str]:
+    return {check["name"]: check["outcome"] for check in json.loads(cripto("doctor", "--json").out)["checks"]}
+
+
+def test_a_sound_installation_has_nothing_failed(cripto: Command, filled: str) -> None:
+    result = cripto("doctor", "--json")
+    assert result.code == 0
+    found = outcomes(cripto)
+    assert {name for name, outcome in found.items() if outcome == "ok"} >= {
+        "permissions",
+        "files in the store",
+        "integrity",
+        "models",
+        "predictions",
+    }
+    assert found["health"] == "skipped"
+
+
+def test_an_empty_store_is_told_what_to_do(cripto: Command, store: str) -> None:
+    result = cripto("doctor")
+    assert result.code == 1
+    assert "cripto train" in result.out
+    assert "cripto candles import" in result.out
+
+
+def test_a_changed_file_fails_integrity_and_models(cripto: Command, filled: str) -> None:
+    path = Path(urlsplit(filled).path) / "models" / "releases" / "20250729-2130" / "regressor_rf.onnx"
+    path.write_bytes(b"rubbish")
+    found = outcomes(cripto)
+    assert found["integrity"] == "failed"
+    assert found["models"] == "failed"
+    assert found["permissions"] == "ok"
+
+
+def test_an_unreachable_s3_is_found(cripto: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "CRIPTO_STORE": "s3://criptos-data",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }.items():
+        monkeypatch.setenv(name, value)
+    found = outcomes(cripto)
+    assert found["network"] == "failed"
+    assert found["permissions"] == "failed"

@@ -1,0 +1,55 @@
+import pytest
+
+from cripto.domain.feature_spec import Feature
+from cripto.errors import InvalidInput
+from cripto.features import FORMULAS_VERSION, default_spec, spec_of
+from cripto.features.kinds import KINDS, Kind, lookback_of
+
+
+def test_the_default_spec_looks_back_on_61_candles_through_43_features() -> None:
+    spec = default_spec()
+    assert (spec.version, spec.lookback, len(spec.features)) == (FORMULAS_VERSION, 61, 43)
+
+
+def test_the_default_spec_uses_every_kind() -> None:
+    assert {feature.kind for feature in default_spec().features} == set(KINDS)
+
+
+def test_the_default_spec_changes_only_on_purpose() -> None:
+    """Releases in use were fitted on this digest: a new one means a new list of features or new formulas."""
+    assert default_spec().digest == "f0bbb844800ef995794a283818585c0ea93f9455f7f442f892c3cbdc5c98a677"
+
+
+@pytest.mark.parametrize(
+    ("feature", "lookback"),
+    [
+        (Feature("return", (60,)), 61),
+        (Feature("volatility", (5,)), 6),
+        (Feature("parkinson", (10,)), 10),
+        (Feature("atr", (14,)), 15),
+        (Feature("rsi", (14,)), 15),
+        (Feature("stochastic_d", (14, 3)), 16),
+        (Feature("macd", (12, 26)), 52),
+        (Feature("macd_histogram", (12, 26, 9)), 60),
+        (Feature("volume_trend", (5, 60)), 60),
+        (Feature("hour_cos"), 1),
+    ],
+)
+def test_lookbacks_count_the_newest_candle(feature: Feature, lookback: int) -> None:
+    assert lookback_of([feature]) == lookback
+    assert spec_of([Feature("body"), feature]).lookback == lookback
+
+
+def test_a_spec_that_looks_back_too_far_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="1 to 100 candles, not 101"):
+        spec_of([Feature("return", (100,))])
+
+
+def test_a_spec_of_nothing_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="at least one feature"):
+        spec_of([])
+
+
+def test_every_kind_has_a_formula_and_one_without_a_docstring_has_none() -> None:
+    assert all(len(kind.formula) > 15 for kind in KINDS.values())
+    assert Kind(lambda window: window.candles.close, lambda: 1, 0).formula == ""

@@ -1,0 +1,188 @@
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from cripto.domain.forecast import Forecast
+from cripto.errors import HistoryGap, InsufficientHistory, ModelRefused, UnknownAsset
+from cripto.forecasting.board import Board
+from cripto.forecasting.release import LoadedRelease
+from cripto.forecasting.windows import read_windows
+from tests.unit.forecasting.toys import (
+    DAILY,
+    LAST_CLOSE,
+    SPEC,
+    FailingModel,
+    SlowModel,
+    ToyModel,
+    candles,
+    toy_release,
+)
+
+NOW = LAST_CLOSE + timedelta(hours=1)
+NEXT = LAST_CLOSE + DAILY.step
+
+
+def board(
+    release: LoadedRelease,
+    frame: pl.DataFrame,
+    computed: Callable[[int], None] = lambda _: None,
+    previous: Board | None = None,
+) -> Board:
+    return Board(release, read_windows(frame, DAILY, SPEC.lookback), computed=computed, previous=previous)
+
+
+def test_an_answer_is_worked_out_once_and_then_held() -> None:
+    counts: list[int] = []
+    made = board(toy_release(), candles("BTC"), counts.append)
+    assert made.held("BTC", NOW) is None
+    answer = made.answer("BTC", NOW)
+    assert made.answer("BTC", NOW) is answer
+    assert made.held("BTC", NOW) is answer
+    assert counts == [1]
+
+
+def test_many_who_ask_at_once_wait_for_one_computation() -> None:
+    slow = SlowModel("regressor_rf")
+    counts: list[int] = []
+    made = board(toy_release(slow), candles("BTC"), counts.append)
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(made.answer, "BTC", NOW) for _ in range(20)]
+        assert slow.entered.wait(30)
+        slow.release.set()
+        answers = {future.result().body for future in asked}
+    assert len(answers) == 1
+    assert counts == [1]
+    assert slow.batches == [1]
+
+
+def test_an_answer_expires_at_the_boundary_and_is_told_anew_without_being_worked_out() -> None:
+    counts: list[int] = []
+    made = board(toy_release(), candles("BTC"), counts.append)
+    first = made.answer("BTC", NOW)
+    assert first.expires == NEXT
+    assert made.held("BTC", NEXT - timedelta(microseconds=1)) is first
+    assert made.held("BTC", NEXT) is None
+    second = made.answer("BTC", NEXT)
+    assert second.expires == NEXT + DAILY.step
+    assert second.etag != first.etag
+    assert json.loads(second.body)["dados"] == json.loads(first.body)["dados"] | {
+        "situacao": "atrasado",
+        "candles_em_atraso": 1,
+    }
+    assert counts == [1]
+
+
+def test_a_clock_that_ran_ahead_and_was_set_back_leaves_no_late_answer_behind() -> None:
+    made = board(toy_release(), candles("BTC"))
+    on_time = made.answer("BTC", NOW)
+    assert made.answer("BTC", NOW + 400 * DAILY.step).etag != on_time.etag
+    assert made.answer("BTC", NOW) == on_time
+
+
+def test_the_entity_tag_is_that_of_the_bytes() -> None:
+    frame = candles("BTC")
+    first = board(toy_release(), frame).answer("BTC", NOW)
+    assert board(toy_release(), frame).answer("BTC", NOW) == first
+    other = board(toy_release(ToyModel("regressor_rf", 0.02)), frame).answer("BTC", NOW)
+    assert other.etag != first.etag
+
+
+def test_a_batch_is_worked_out_at_once_and_says_what_became_of_each() -> None:
+    model = ToyModel("regressor_rf")
+    frame = pl.concat([candles("BTC", "ETH"), candles("NEW", count=3)])
+    made = board(toy_release(model), frame)
+    made.answer("ETH", NOW)
+    outcomes = made.forecasts(["ETH", "BTC", "NEW", "BTX", "BTC"], NOW)
+    assert list(outcomes) == ["ETH", "BTC", "NEW", "BTX"]
+    assert isinstance(outcomes["ETH"], Forecast)
+    assert isinstance(outcomes["BTC"], Forecast)
+    assert isinstance(outcomes["NEW"], InsufficientHistory)
+    assert isinstance(outcomes["BTX"], UnknownAsset)
+    assert model.batches == [1, 1]
+
+
+def test_an_unknown_asset_names_its_neighbours() -> None:
+    made = board(toy_release(), candles("BTC", "ETH"))
+    with pytest.raises(UnknownAsset) as unknown:
+        made.answer("BTX", NOW)
+    assert unknown.value.nearest == ("BTC",)
+
+
+def test_a_flood_of_unknown_assets_is_not_kept() -> None:
+    made = board(toy_release(), candles("BTC"))
+    for number in range(1500):
+        made.forecasts([f"X{number}"], NOW)
+    assert len(made._unknown) == 1024
+
+
+def test_a_gap_is_told_to_who_asks() -> None:
+    frame = candles("BTC")
+    made = board(toy_release(), frame.filter(pl.col("time") != frame["time"][-2]))
+    with pytest.raises(HistoryGap):
+        made.answer("BTC", NOW)
+
+
+def test_a_failure_is_told_to_all_who_wait_and_not_remembered() -> None:
+    class SlowFailure(SlowModel):
+        fails = True
+
+        def predict(self, matrix):  # type: ignore[no-untyped-def]
+            values = super().predict(matrix)
+            if self.fails:
+                raise ModelRefused(self.name, "a run failed")
+            return values
+
+    model = SlowFailure("regressor_rf")
+    made = board(toy_release(model), candles("BTC"))
+    with ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(made.answer, "BTC", NOW) for _ in range(5)]
+        assert model.entered.wait(30)
+        model.release.set()
+        for future in asked:
+            with pytest.raises(ModelRefused):
+                future.result()
+    model.fails = False
+    assert made.answer("BTC", NOW).body
+
+
+def test_a_failing_model_is_tried_again() -> None:
+    made = board(toy_release(FailingModel("classifier_rf", times=1)), candles("BTC"))
+    with pytest.raises(ModelRefused):
+        made.answer("BTC", NOW)
+    assert made.answer("BTC", NOW).body
+
+
+def test_a_new_board_takes_over_what_still_holds() -> None:
+    counts: list[int] = []
+    release = toy_release()
+    first = board(release, candles("BTC", "ETH"), counts.append)
+    held = first.answer("BTC", NOW)
+    first.answer("ETH", NOW)
+    changed = candles("BTC", "ETH").with_columns(
+        pl.when(pl.col("symbol") == "ETH").then(pl.col("volume") * 2).otherwise(pl.col("volume")).alias("volume")
+    )
+    second = board(release, changed, counts.append, first)
+    assert second.held("BTC", NOW) is held
+    assert second.held("ETH", NOW) is None
+    assert second.answer("ETH", NOW).body != first.answer("ETH", NOW).body
+    assert counts == [1, 1, 1]
+
+
+def test_equal_candles_from_another_source_are_told_anew() -> None:
+    release = toy_release()
+    first = board(release, candles("BTC", source="amostra"))
+    first.answer("BTC", NOW)
+    second = board(release, candles("BTC"), previous=first)
+    assert json.loads(second.answer("BTC", NOW).body)["dados"]["situacao"] == "atual"
+
+
+def test_another_release_takes_over_nothing() -> None:
+    first = board(toy_release(), candles("BTC"))
+    first.answer("BTC", NOW)
+    second = board(toy_release(version="20250730-0000"), candles("BTC"), previous=first)
+    assert second.held("BTC", NOW) is None
+    assert json.loads(second.answer("BTC", NOW).body)["release"] == "20250730-0000"

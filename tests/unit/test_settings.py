@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import pytest
+
+from cripto.errors import InvalidSettings
+from cripto.settings import Settings, load_settings
+
+
+def test_the_defaults_run_on_a_laptop_with_nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    assert settings.store_url == (tmp_path / "var" / "store").as_uri()
+    assert (settings.interval, settings.quotes[0], settings.port, settings.host) == (
+        "1d",
+        "USDT",
+        8000,
+        "127.0.0.1",
+    )
+
+
+def test_the_store_goes_before_the_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUCKET_NAME", "criptos-data")
+    assert load_settings().store_url == "s3://criptos-data"
+    monkeypatch.setenv("CRIPTO_STORE", "s3://other/prefix")
+    assert load_settings().store_url == "s3://other/prefix"
+
+
+def test_an_unknown_setting_is_a_start_up_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRIPTO_STOER", "memory://")
+    with pytest.raises(InvalidSettings, match="CRIPTO_STOER is not a setting"):
+        load_settings()
+
+
+def test_what_kubernetes_injects_for_our_service_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_8000_TCP_ADDR"):
+        monkeypatch.setenv(f"CRIPTO_PREDICTION_API_{name}", "10.0.0.1")
+    load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CRIPTO_STORE", "/srv/store"),
+        ("CRIPTO_STORE", "http://bucket"),
+        ("CRIPTO_INTERVAL", "1D"),
+        ("CRIPTO_QUOTE", "USDT,US$"),
+        ("CRIPTO_RELEASE", "latest"),
+        ("CRIPTO_REFRESH_SECONDS", "0"),
+        ("CRIPTO_REFRESH_SECONDS", "nan"),
+        ("CRIPTO_RELOAD_SECONDS", "-1"),
+        ("CRIPTO_ADMIN_TOKEN", "short"),
+        ("CRIPTO_ACCESS_LOG", "maybe"),
+        ("BUCKET_NAME", "Not A Bucket"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_an_unusable_value_is_named_and_never_shown(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings, match=f"^{name}: ") as caught:
+        load_settings()
+    if name == "CRIPTO_ADMIN_TOKEN":
+        assert value not in str(caught.value)
+
+
+def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CRIPTO_TYPO", "CRIPTO_INTERVAL", "PORT"):
+        monkeypatch.setenv(name, "x")
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+    assert all(name in str(caught.value) for name in ("CRIPTO_TYPO", "CRIPTO_INTERVAL", "PORT"))
+
+
+def test_an_empty_value_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRIPTO_RELEASE", "")
+    assert load_settings().release is None
+
+
+def test_the_token_is_masked_wherever_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRIPTO_ADMIN_TOKEN", "a-long-enough-secret")
+    assert "a-long-enough-secret" not in repr(load_settings())
+
+
+def test_quotes_are_upper_case_and_unique(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRIPTO_QUOTE", "usd, brl,USD")
+    assert load_settings().quotes == ("USD", "BRL")
+
+
+def test_each_setting_has_a_docstring() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
