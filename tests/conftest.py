@@ -6,6 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A failure belongs to a change, not to a day: the default suite draws the same examples each time.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 ROOT = Path(__file__).parent.parent
 REAL_CANDLES = Path(os.environ.get("REAL_CANDLES", ROOT.parent / "shared" / "data"))
