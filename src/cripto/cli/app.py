@@ -1,5 +1,6 @@
 """The command tree, and what happens when a command ends in an error."""
 
+import logging
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -53,6 +54,8 @@ def build() -> typer.Typer:
 
 def run() -> None:
     """Run the command line and exit with the code that `cripto.cli.exits` gives the outcome."""
+    # what a command cannot do is told once, below; only a server's log says it as well
+    logging.getLogger("cripto").addHandler(logging.NullHandler())
     try:
         build()()
     except CriptoError as error:

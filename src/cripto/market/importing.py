@@ -153,7 +153,7 @@ def _filled(candles: pl.DataFrame, path: Path, quote: str, source: str, symbol: 
     """Fill in what the file does not say, and write symbols in capitals."""
     if candles["symbol"].null_count() == candles.height:
         if symbol is None:
-            raise InvalidInput(f"{path}: no column names the asset; say which it is")
+            raise InvalidInput(f"{path}: no column names the asset: give its symbol (--symbol)")
         candles = candles.with_columns(symbol=pl.lit(parse_asset(symbol)))
     return candles.with_columns(
         pl.col("symbol").str.to_uppercase(),
