@@ -73,7 +73,7 @@ def import_files(
         for report in reports:
             _show(report.to_json())
         for item in broken:
-            errors.print(f"refused {item['file']}: {item['reason']}", markup=False)
+            errors.print(f"refused: {item['reason']}", markup=False)
     if broken:
         raise typer.Exit(CALLER)
     if any(report.quarantined for report in reports):
@@ -133,7 +133,7 @@ def _show(report: dict[str, Any]) -> None:
     output.print(
         f"{report['file']}: {report['accepted']} of {report['rows']} rows accepted "
         f"({report['inserted']} new, {report['updated']} changed, {report['unchanged']} known), "
-        f"{len(report['symbols'])} assets, interval {report['interval']}{span}",
+        f"{len(report['symbols'])} assets, interval {report['interval'] or 'unknown'}{span}",
         markup=False,
     )
     if report["gaps"]["count"]:

@@ -22,16 +22,17 @@ __all__ = ["errors", "output", "print_json", "progress_bar", "table"]
 # a file or a pipe has no width, and a table cut to 80 columns there would lose what it says
 _WIDE = 250
 
-output = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+output = Console(highlight=False, soft_wrap=True, emoji=False, width=None if sys.stdout.isatty() else _WIDE)
 """Results."""
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 """Progress and errors: never in the way of a program that reads the results."""
 
 
 def print_json(value: Any) -> None:
     """Write one JSON document to standard output."""
-    output.print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), markup=False)
+    # not through rich, which would read ":x:" as a picture
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def table(*columns: str, title: str | None = None) -> Table:

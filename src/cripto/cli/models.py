@@ -1,5 +1,6 @@
 """``cripto models``: the releases of the store."""
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -68,7 +69,7 @@ def show(version: Version, as_json: AsJson = False) -> None:
     """Show one release: what it holds, what it was trained on, and its scores."""
     manifest = installation().registry.manifest(ReleaseVersion.parse(version))
     if as_json:
-        output.print(manifest.to_bytes().decode().rstrip(), markup=False)
+        print_json(json.loads(manifest.to_bytes()))
         return
     for name, value in _summary(manifest).items():
         output.print(f"{name}: {value}", markup=False)

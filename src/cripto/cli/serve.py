@@ -1,17 +1,20 @@
 """``cripto serve``: the API alone. Nothing that trains or fetches is imported here."""
 
+import contextlib
 import signal
+import socket
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from cripto.cli.logs import configure_logging
 from cripto.cli.wiring import Installation, installation
+from cripto.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from cripto.serving import Application
 
-__all__ = ["application", "run_server", "serve"]
+__all__ = ["application", "listen", "run_server", "serve"]
 
 _DRAIN_SECONDS = 20
 
@@ -21,7 +24,25 @@ def serve() -> None:
 
     It starts at once, answers 503 until a release is loaded, and takes up new candles and releases while it runs.
     """
-    run_server(installation())
+    parts = installation()
+    with listen(parts) as listener:
+        run_server(parts, listener)
+
+
+def listen(parts: Installation) -> socket.socket:
+    """Take the port, before anything that takes long; raise `InvalidSettings` if it cannot be had."""
+    host, port = parts.settings.host, parts.settings.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        # not yet listening: whoever asks before the server runs is refused at once instead of kept waiting
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        raise InvalidSettings(f"CRIPTO_HOST and PORT: {host}:{port} cannot be listened on: {reason}") from error
+    return listener
 
 
 def application(parts: Installation) -> "Application":
@@ -40,20 +61,24 @@ def application(parts: Installation) -> "Application":
     )
 
 
-def run_server(parts: Installation) -> None:
-    """Serve until a signal asks to stop; requests in flight are finished first."""
+def run_server(parts: Installation, listener: socket.socket) -> None:
+    """Serve on a bound socket until a signal asks to stop; requests in flight are finished first."""
     import uvicorn
 
     settings = parts.settings
     configure_logging(settings.log_level, readable=sys.stderr.isatty())
     # uvicorn drains, then raises the signal again for whoever was there before it: for us that is a good end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    config = uvicorn.Config(
         application(parts),
-        host=settings.host,
-        port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+    except OSError as error:
+        # two that start at the same moment may both be given the port, and one of them may then listen
+        raise InvalidSettings(f"PORT: {listener.getsockname()} cannot be listened on: {error}") from error

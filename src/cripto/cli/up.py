@@ -2,7 +2,7 @@
 
 from cripto.cli.console import errors
 from cripto.cli.models import promoted
-from cripto.cli.serve import run_server
+from cripto.cli.serve import listen, run_server
 from cripto.cli.train import show, train_release
 from cripto.cli.wiring import Installation, installation
 from cripto.errors import TrainingRefused
@@ -16,20 +16,22 @@ def up() -> None:
     Uses the store's candles; a store without any gets the bundled sample, and says so in every answer.
     """
     parts = installation()
-    settings = parts.settings
-    errors.print(f"store: {settings.store_url}", markup=False)
-    _ensure_candles(parts)
+    with listen(parts) as listener:
+        errors.print(f"store: {parts.settings.store_url}", markup=False)
+        _ensure_candles(parts)
+        _ensure_release(parts)
+        host, port = listener.getsockname()[:2]
+        errors.print(f"serving on http://{host}:{port} (docs at /docs); stop with Ctrl+C", markup=False)
+        run_server(parts, listener)
+
+
+def _ensure_release(parts: Installation) -> None:
     version = promoted(parts)
     if version is None:
         errors.print("there is no release yet: training the five models")
-        result = train_release(parts)
-        show(result)
+        show(train_release(parts))
     else:
         errors.print(f"release: {version}", markup=False)
-    errors.print(
-        f"serving on http://{settings.host}:{settings.port} (docs at /docs); stop with Ctrl+C", markup=False
-    )
-    run_server(parts)
 
 
 def _ensure_candles(parts: Installation) -> None:

@@ -22,6 +22,8 @@ __all__ = ["PredictionService", "Snapshot"]
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS_KEPT = 10
+# where another release is served; where none is, a refused one is fetched again at each look
+_LOOKS_BEFORE_ANOTHER_TRY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +166,10 @@ class PredictionService:
         if not force:
             if loaded is not None and loaded.version == str(version):
                 return None
+            # a release never changes, but what was read of it may have been broken on the way
+            again = loaded is None or self._status.refreshes % _LOOKS_BEFORE_ANOTHER_TRY == 0
             for refusal in self._status.refused:
-                if refusal.release == str(version):
-                    # a release never changes, so one that was refused is not fetched again until somebody asks
+                if refusal.release == str(version) and not again:
                     raise ReleaseRefused(refusal.release, refusal.reason)
         release = self._load(version)
         self._drop_refusal(str(version))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ _HEADER_LINES = 5
 _LONGEST_LINE = 65_536
 _CHUNK_LINES = 200_000
 _SHOWN = 200
+_CELL = r'(?:"(?:[^"]|"")*"|[^"{0}]*)'
+_QUOTED = rf"{_CELL}(?:{{0}}{_CELL})*"
 
 
 def read_csv(path: Path) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -33,21 +36,24 @@ def read_csv(path: Path) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         wanted = column_names(header)
         file.seek(0)
         for rows, lines, bad in _chunks(file, delimiter, len(header), skipped):
-            frame = (
-                pl.read_csv(
-                    io.BytesIO(b"\n".join(lines)),
-                    has_header=False,
-                    separator=delimiter,
-                    infer_schema=False,
-                    new_columns=[f"c{number}" for number in range(len(header))],
-                    raise_if_empty=False,
-                )
-                if lines
-                else None
-            )
-            if frame is not None and frame.height != len(lines):
+            frame = _split(lines, delimiter, len(header)) if lines else None
+            if lines and (frame is None or frame.height != len(lines)):
                 raise InvalidInput(f"lines {rows[0]} to {rows[-1]} cannot be read as separated text")
             yield _named(frame, rows, header, wanted), bad
+
+
+def _split(lines: list[bytes], delimiter: str, fields: int) -> pl.DataFrame | None:
+    try:
+        return pl.read_csv(
+            io.BytesIO(b"\n".join(lines)),
+            has_header=False,
+            separator=delimiter,
+            infer_schema=False,
+            new_columns=[f"c{number}" for number in range(fields)],
+            raise_if_empty=False,
+        )
+    except pl.exceptions.PolarsError:
+        return None
 
 
 def _named(
@@ -71,6 +77,8 @@ def _layout(file: BinaryIO) -> tuple[str, list[str], int]:
         if headers:
             delimiter, cells = max(headers, key=lambda item: len(item[1]))
             return delimiter, cells, number + 1
+    if "\r" in first[0]:
+        raise InvalidInput("its lines end in CR alone: save it with lines that end in LF or CRLF")
     cells = _cells(first[0], "|")
     if len(cells) == len(SEED_COLUMNS):
         return "|", list(SEED_COLUMNS), 0
@@ -80,7 +88,10 @@ def _layout(file: BinaryIO) -> tuple[str, list[str], int]:
 
 
 def _cells(text: str, delimiter: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter), [])]
+    try:
+        return [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
 
 
 def _chunks(
@@ -125,6 +136,9 @@ def _problem(line: bytes, mark: bytes, delimiter: str, fields: int) -> str | Non
         try:
             found = len(next(csv.reader([text], delimiter=delimiter, strict=True)))
         except (csv.Error, StopIteration):
+            found = 0
+        # a quote within a bare cell opens a quoted one for polars, and swallows the lines that follow
+        if not found or not re.fullmatch(_QUOTED.format(re.escape(delimiter)), text):
             return f"unbalanced quotes: {text[:_SHOWN]}"
     return None if found == fields else f"{found} fields, not {fields}: {text[:_SHOWN]}"
 

@@ -11,7 +11,7 @@ import polars as pl
 from cripto.domain.asset import parse_asset, parse_quote
 from cripto.domain.candle import CANDLE_COLUMNS
 from cripto.domain.clock import rfc3339
-from cripto.domain.interval import Interval, infer_interval, parse_interval
+from cripto.domain.interval import INTERVALS, Interval, infer_interval, parse_interval
 from cripto.errors import InvalidInput
 from cripto.market._files import read_candle_file
 from cripto.market.lake import CandleLake, Upsert
@@ -29,11 +29,12 @@ class ImportReport:
 
     ``quarantine`` has one row per row and rule broken (``cripto.market.validation.QUARANTINE_SCHEMA``); ``row`` is
     the line of a text file, or the row of a Parquet file, the first being 1. ``quarantined`` counts rows,
-    ``rules`` rows by rule, ``notices`` rows that were kept although something was remarked.
+    ``rules`` rows by rule, ``notices`` rows that were kept although something was remarked. ``interval`` is
+    ``None`` where no row could be read and none was given.
     """
 
     file: str
-    interval: str
+    interval: str | None
     rows: int
     accepted: int
     quarantined: int
@@ -113,11 +114,15 @@ def import_file(
     contents = read_candle_file(path)
     if contents.rows == 0:
         raise InvalidInput(f"{path}: the file holds no candles")
+    if contents.candles.is_empty():
+        nothing = validate(contents.candles, interval or INTERVALS["1d"], now)
+        upsert = Upsert(0, 0, 0, lake.version())
+        return _report(path, interval, contents.rows, nothing, contents.refused, upsert)
     candles = _filled(contents.candles, path, quote or default_quote, source or path.name, symbol)
     try:
         step = interval or _named_interval(candles) or _spacing(candles)
     except InvalidInput as error:
-        raise InvalidInput(f"{path}: {error}") from error
+        raise InvalidInput(f"{path}: {error}{_first_of(contents.refused)}") from error
     candles = candles.with_columns(interval=pl.lit(step.name))
     validation = validate(candles, step, now)
     upsert = lake.upsert(validation.accepted) if validation.accepted.height else Upsert(0, 0, 0, lake.version())
@@ -128,13 +133,13 @@ def import_file(
 
 
 def _report(
-    path: Path, step: Interval, rows: int, validation: Validation, quarantine: pl.DataFrame, upsert: Upsert
+    path: Path, step: Interval | None, rows: int, validation: Validation, quarantine: pl.DataFrame, upsert: Upsert
 ) -> ImportReport:
     accepted = validation.accepted
     span = accepted.select(first=pl.col("time").min(), last=pl.col("time").max()).row(0)
     return ImportReport(
         file=path.name,
-        interval=step.name,
+        interval=None if step is None else step.name,
         rows=rows,
         accepted=accepted.height,
         quarantined=quarantine["row"].n_unique(),
@@ -147,6 +152,15 @@ def _report(
         last=span[1],
         upsert=upsert,
     )
+
+
+def _first_of(refused: pl.DataFrame) -> str:
+    """What is wrong with the first row that cannot be read, to go behind a reason that may follow from it."""
+    if refused.is_empty():
+        return ""
+    row = refused.sort("row").row(0, named=True)
+    count = refused["row"].n_unique()
+    return f"; {count} rows cannot be read, first row {row['row']}: {row['rule']}: {row['detail']}"
 
 
 def _filled(candles: pl.DataFrame, path: Path, quote: str, source: str, symbol: str | None) -> pl.DataFrame:

@@ -275,3 +275,22 @@ def test_a_clock_behind_the_candles_makes_no_negative_age() -> None:
     state = house.service.status().candles
     assert (state.newest_age, state.behind, state.stale) == (0.0, 0, False)
     assert json.loads(house.service.answer("BTC").body)["dados"]["situacao"] == "atual"
+
+
+def test_a_refused_release_is_looked_at_again_now_and_then_and_at_once_where_none_is_served() -> None:
+    house = House("BTC")
+    house.registry.fault = ReleaseRefused(VERSION, "a read that ended early")
+    house.service.refresh()
+    house.registry.fault = None
+    assert house.service.refresh().release is not None
+
+    later = house.registry.publish(draft(LATER))
+    path = next(entry.onnx.path for entry in later.models)
+    whole = house.store.get(path).data
+    house.store.put(path, whole[:-1])
+    house.service.refresh()
+    house.store.put(path, whole)
+    assert release_of(house.service.answer("BTC").body) == VERSION
+    for _ in range(10):
+        house.service.refresh()
+    assert release_of(house.service.answer("BTC").body) == LATER

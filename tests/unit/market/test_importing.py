@@ -163,8 +163,10 @@ def test_a_comma_for_a_point_is_not_guessed_at(desk: Desk) -> None:
 
 
 def test_days_before_months_are_not_guessed_at(desk: Desk) -> None:
-    with pytest.raises(InvalidInput):
-        desk.text("symbol,date,open,high,low,close,volume", "BTC,02/01/2025,1,2,1,1,1", "BTC,03/01/2025,1,2,1,1,1")
+    report = desk.text(
+        "symbol,date,open,high,low,close,volume", "BTC,02/01/2025,1,2,1,1,1", "BTC,03/01/2025,1,2,1,1,1"
+    )
+    assert broken(report) == [(2, "bad_time"), (3, "bad_time")]
 
 
 def test_a_file_of_only_bad_rows_is_reported_and_writes_nothing(desk: Desk) -> None:
