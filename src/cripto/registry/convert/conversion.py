@@ -5,20 +5,32 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from cripto.domain.model_name import tipo_of
 from cripto.errors import InvalidInput, ModelRefused
 from cripto.registry.convert._frames import decode_frame, encode_frame
 from cripto.registry.convert._process import ChildFailed, Limits, run_child
 
-__all__ = ["LARGEST_DIFFERENCE", "LIMITS", "Conversion", "convert_model", "convert_models"]
+if TYPE_CHECKING:  # the child imports this package, and scans a file before it imports numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "LARGEST_DIFFERENCE",
+    "LIMITS",
+    "UNTRUSTED",
+    "Conversion",
+    "convert_each",
+    "convert_model",
+    "convert_models",
+]
 
 LIMITS = Limits()
 """What a conversion may take, all of its models together."""
+
+UNTRUSTED = Limits(seconds=20.0)
+"""What the conversion of one file that somebody else wrote may take."""
 
 LARGEST_DIFFERENCE = 1e-6
 """How far a graph may be from its estimator: relative on the price, absolute on the probability."""
@@ -45,7 +57,7 @@ class Conversion:
 def convert_model(
     name: str,
     joblib_file: bytes,
-    probes: NDArray[np.float64],
+    probes: "NDArray[np.float64]",
     features: Sequence[str],
     limits: Limits = LIMITS,
 ) -> Conversion:
@@ -55,7 +67,7 @@ def convert_model(
 
 def convert_models(
     models: Mapping[str, bytes],
-    probes: NDArray[np.float64],
+    probes: "NDArray[np.float64]",
     features: Sequence[str],
     limits: Limits = LIMITS,
 ) -> dict[str, Conversion]:
@@ -65,6 +77,8 @@ def convert_models(
     Equal files give equal graphs. Raises `InvalidInput` for names or probes that cannot be used, and
     `ModelRefused` with the reason for anything the child refuses, or if it crashes, lingers or babbles.
     """
+    import numpy as np
+
     matrix = np.ascontiguousarray(probes, dtype="<f8")
     if matrix.ndim != 2 or not len(matrix) or matrix.shape[1] != len(features) or not np.isfinite(matrix).all():
         raise InvalidInput(f"probe rows are finite and of shape (n, {len(features)}), n at least 1")
@@ -77,7 +91,8 @@ def convert_models(
         return {}
     every = ", ".join(models)
     try:
-        answer = run_child(_COMMAND, request, _environment(), limits)
+        command = (*_COMMAND, str(math.ceil(limits.seconds) * (os.cpu_count() or 1)))
+        answer = run_child(command, request, _environment(), limits)
     except ChildFailed as error:
         raise ModelRefused(every, f"the conversion process gave no answer: {error}") from error
     try:
@@ -86,6 +101,29 @@ def convert_models(
     except (KeyError, TypeError, ValueError) as error:
         raise ModelRefused(every, "the conversion process gave a malformed answer") from error
     return {name: _believe(name, result, graph) for name, result, graph in results}
+
+
+def convert_each(
+    models: Mapping[str, bytes],
+    probes: "NDArray[np.float64] | None",
+    features: Sequence[str],
+    limits: Limits = UNTRUSTED,
+) -> dict[str, Conversion | ModelRefused]:
+    """Convert files that somebody else wrote, each in a child of its own: one's refusal never loses another.
+
+    Without ``probes``, standard normal rows are used, the same each time. ``limits`` are those of each model.
+    Raises `InvalidInput` for names or probes that cannot be used.
+    """
+    import numpy as np
+
+    rows = np.random.default_rng(0).standard_normal((256, len(features))) if probes is None else probes
+    results: dict[str, Conversion | ModelRefused] = {}
+    for name, file in models.items():
+        try:
+            results[name] = convert_model(name, file, rows, features, limits)
+        except ModelRefused as refused:
+            results[name] = refused
+    return results
 
 
 def _believe(name: str, result: Any, graph: bytes) -> Conversion:

@@ -96,13 +96,13 @@ def test_rubbish_among_models_is_refused_by_its_name() -> None:
         convert_models(files, ROWS, FEATURES)
 
 
-def test_a_model_that_ends_the_process_is_refused() -> None:
-    with pytest.raises(ModelRefused, match=r"gave no answer: it ended by exit status 7"):
+def test_a_gadget_that_ends_the_process_is_not_run() -> None:
+    with pytest.raises(ModelRefused, match=r"posix\._exit, which is not on the list"):
         convert_model("regressor_rf", joblib_bytes(Ends()), ROWS, FEATURES)
 
 
-def test_a_model_that_prints_is_not_believed_for_it() -> None:
-    with pytest.raises(ModelRefused, match="int is not a regressor"):
+def test_a_gadget_that_prints_is_not_run() -> None:
+    with pytest.raises(ModelRefused, match=r"posix\.write, which is not on the list"):
         convert_model("regressor_rf", joblib_bytes(Prints()), ROWS, FEATURES)
 
 

@@ -1,4 +1,4 @@
-"""``python -I -m cripto.registry.convert.child``."""
+"""``python -I -m cripto.registry.convert.child SECONDS``."""
 
 import os
 import sys
@@ -13,8 +13,11 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 
-    from cripto.registry.convert.child.work import answer
+    from cripto.registry.convert.child.confine import confine
+    from cripto.registry.convert.child.gate import answer
 
+    if not confine(int(sys.argv[1])):
+        sys.stderr.write("the kernel leaves this process its network\n")
     with answers:
         answers.write(answer(request))
     return 0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import numpy as np
+from joblib.numpy_pickle import NumpyUnpickler
 from numpy.typing import NDArray
 from sklearn.ensemble import (
     GradientBoostingRegressor,
@@ -27,7 +27,10 @@ from sklearn.linear_model import (
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cripto.registry.convert.child.trees import Tree, from_hist, from_sklearn
+from cripto.registry.convert.child.allowed import KNOWN, Name
+from cripto.registry.convert.child.opening import decompress
+from cripto.registry.convert.child.refusal import Refused
+from cripto.registry.convert.child.trees import Tree, check_tree, from_hist, from_sklearn
 
 __all__ = ["Forest", "Form", "Line", "Refused", "load_estimator", "read_estimator"]
 
@@ -35,10 +38,6 @@ _LINEAR = (LinearRegression, Ridge, Lasso, ElasticNet, HuberRegressor)
 _REGRESSORS = (RandomForestRegressor, GradientBoostingRegressor, HistGradientBoostingRegressor, *_LINEAR)
 _CLASSIFIERS = (RandomForestClassifier, LogisticRegression)
 _IDENTITY_LOSSES = ("squared_error", "absolute_error", "quantile")
-
-
-class Refused(Exception):
-    """The model is refused; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +68,28 @@ class Form:
     body: Forest | Line
 
 
+class _Listed(NumpyUnpickler):  # type: ignore[misc]
+    """joblib's reader, which finds the names on the list and no others, in arrays of objects too (joblib 1.6)."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if Name(module, name) not in KNOWN:
+            raise Refused(f"it holds {Name(module, name)!s}, which is not on the list of what a model may hold")
+        return super().find_class(module, name)
+
+
 def load_estimator(file: bytes) -> Any:
-    """Open a joblib file; raise `Refused` if it is none or was written by another scikit-learn."""
+    """Open a joblib file that `scan` has passed; raise `Refused` if it was written by another scikit-learn."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
-            return joblib.load(io.BytesIO(file))
+            return _Listed("", io.BytesIO(decompress(file)), ensure_native_byte_order=True).load()
     except InconsistentVersionWarning as error:
         raise Refused(
             f"it was fitted with scikit-learn {error.original_sklearn_version}"
             f" and this is {error.current_sklearn_version}"
         ) from error
+    except Refused:
+        raise
     except Exception as error:  # a broken file makes pickle raise nearly anything
         raise Refused(f"it is not a joblib file: {type(error).__name__}: {error}"[:400]) from error
 
@@ -100,7 +110,10 @@ def read_estimator(estimator: Any, tipo: str, features: Sequence[str]) -> Form:
     # A scaler that does not centre remembers the means all the same.
     mean = np.asarray(scaler.mean_, np.float64) if scaler is not None and scaler.with_mean else None
     scale = np.asarray(scaler.scale_, np.float64) if scaler is not None and scaler.with_std else None
-    return Form(_title(estimator), mean, scale, _body(model))
+    body = _body(model)
+    for tree in body.trees if isinstance(body, Forest) else ():
+        check_tree(tree, len(features))
+    return Form(_title(estimator), mean, scale, body)
 
 
 def _check_features(estimator: Any, model: Any, scaler: Any, features: Sequence[str]) -> None:

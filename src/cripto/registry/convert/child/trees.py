@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Tree", "from_hist", "from_sklearn"]
+from cripto.registry.convert.child.refusal import Refused
+
+__all__ = ["Tree", "check_tree", "from_hist", "from_sklearn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,18 @@ class Tree:
     feature: NDArray[np.int64]
     threshold: NDArray[np.float64]
     value: NDArray[np.float64]
+
+
+def check_tree(tree: Tree, n_features: int) -> None:
+    """Refuse a tree that could send a row anywhere but down to a leaf: scikit-learn walks it without looking."""
+    places = np.arange(len(tree.left))
+    inner = tree.left != -1
+    sizes = {len(part) for part in (tree.left, tree.right, tree.feature, tree.threshold, tree.value)}
+    # children follow their parents in every tree that is grown, so a walk down always ends
+    down = [(side > places) & (side < len(places)) for side in (tree.left, tree.right)]
+    known = (tree.feature >= 0) & (tree.feature < n_features)
+    if len(sizes) != 1 or not len(places) or not (down[0] & down[1] & known)[inner].all():
+        raise Refused("it holds a tree whose nodes lead nowhere")
 
 
 def from_sklearn(tree: Any, value: NDArray[np.float64]) -> Tree:
