@@ -98,7 +98,7 @@ def _chunks(
     file: BinaryIO, delimiter: str, fields: int, skipped: int
 ) -> Iterator[tuple["array[int]", list[bytes], pl.DataFrame]]:
     """Line numbers and lines of as many fields as the header, and the others, a bounded number at a time."""
-    mark = delimiter.encode()
+    mark, quoted = delimiter.encode(), re.compile(_QUOTED.format(re.escape(delimiter)))
     rows, lines, bad = array("q"), list[bytes](), list[tuple[int, str]]()
     number = 0
     while line := file.readline(_LONGEST_LINE):
@@ -111,7 +111,7 @@ def _chunks(
         line = line.rstrip(b"\r\n")
         if number <= skipped or not line.strip():
             continue
-        problem = problem or _problem(line, mark, delimiter, fields)
+        problem = problem or _problem(line, mark, quoted, delimiter, fields)
         if problem is None:
             rows.append(number)
             lines.append(line)
@@ -123,7 +123,7 @@ def _chunks(
     yield rows, lines, _bad(bad)
 
 
-def _problem(line: bytes, mark: bytes, delimiter: str, fields: int) -> str | None:
+def _problem(line: bytes, mark: bytes, quoted: re.Pattern[str], delimiter: str, fields: int) -> str | None:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
@@ -132,14 +132,11 @@ def _problem(line: bytes, mark: bytes, delimiter: str, fields: int) -> str | Non
         return "the line is not text"
     if b'"' not in line:
         found = line.count(mark) + 1
+    elif quoted.fullmatch(text):
+        found = len(next(csv.reader([text], delimiter=delimiter)))
     else:
-        try:
-            found = len(next(csv.reader([text], delimiter=delimiter, strict=True)))
-        except (csv.Error, StopIteration):
-            found = 0
         # a quote within a bare cell opens a quoted one for polars, and swallows the lines that follow
-        if not found or not re.fullmatch(_QUOTED.format(re.escape(delimiter)), text):
-            return f"unbalanced quotes: {text[:_SHOWN]}"
+        return f"unbalanced quotes: {text[:_SHOWN]}"
     return None if found == fields else f"{found} fields, not {fields}: {text[:_SHOWN]}"
 
 

@@ -114,21 +114,18 @@ def import_file(
     contents = read_candle_file(path)
     if contents.rows == 0:
         raise InvalidInput(f"{path}: the file holds no candles")
-    if contents.candles.is_empty():
-        nothing = validate(contents.candles, interval or INTERVALS["1d"], now)
-        upsert = Upsert(0, 0, 0, lake.version())
-        return _report(path, interval, contents.rows, nothing, contents.refused, upsert)
-    candles = _filled(contents.candles, path, quote or default_quote, source or path.name, symbol)
-    try:
-        step = interval or _named_interval(candles) or _spacing(candles)
-    except InvalidInput as error:
-        raise InvalidInput(f"{path}: {error}{_first_of(contents.refused)}") from error
-    candles = candles.with_columns(interval=pl.lit(step.name))
-    validation = validate(candles, step, now)
+    step, candles, refused = interval, contents.candles, _printable(contents.refused)
+    if not candles.is_empty():
+        candles = _filled(candles, path, quote or default_quote, source or path.name, symbol)
+        try:
+            step = interval or _named_interval(candles) or _spacing(candles)
+        except InvalidInput as error:
+            raise InvalidInput(f"{path}: {error}{_first_of(refused)}") from error
+        candles = candles.with_columns(interval=pl.lit(step.name))
+    # where no row can be read there is no spacing either, and nothing that rules could be held against
+    validation = validate(candles, step or INTERVALS["1d"], now)
     upsert = lake.upsert(validation.accepted) if validation.accepted.height else Upsert(0, 0, 0, lake.version())
-    quarantine = pl.concat([contents.refused, validation.quarantine]).sort("row", maintain_order=True)
-    # What a file says gets onto terminals: no control characters.
-    quarantine = quarantine.with_columns(pl.col("symbol", "quote", "detail").str.replace_all(r"\p{C}", "?"))
+    quarantine = pl.concat([refused, _printable(validation.quarantine)]).sort("row", maintain_order=True)
     return _report(path, step, contents.rows, validation, quarantine, upsert)
 
 
@@ -152,6 +149,11 @@ def _report(
         last=span[1],
         upsert=upsert,
     )
+
+
+def _printable(quarantine: pl.DataFrame) -> pl.DataFrame:
+    """The rows without control characters: what a file says gets onto terminals."""
+    return quarantine.with_columns(pl.col("symbol", "quote", "detail").str.replace_all(r"\p{C}", "?"))
 
 
 def _first_of(refused: pl.DataFrame) -> str:

@@ -55,6 +55,15 @@ def test_a_reason_that_follows_from_unreadable_rows_names_the_first(desk: Desk) 
         desk.text(HEADER, GOOD[0], "BTC,yesterday,1,2,1,2,3")
 
 
+def test_what_cannot_be_read_reaches_no_terminal_as_it_is(desk: Desk) -> None:
+    report = desk.text(HEADER, "\x1b[31mBTC")
+    assert "\x1b" not in report.quarantine["detail"][0]
+    with pytest.raises(InvalidInput) as caught:
+        desk.text(HEADER, GOOD[0], "\x1b[31mBTC")
+    assert "unreadable" in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
 def test_lines_that_end_in_cr_alone_are_refused_with_the_remedy(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "mac.csv"
     path.write_bytes("\r".join([HEADER, *GOOD]).encode())

@@ -29,10 +29,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from cripto.registry.convert._frames import decode_frame, encode_frame
-from cripto.registry.convert.child.estimators import Refused
 from cripto.registry.convert.child.gate import answer
 from cripto.registry.convert.child.graphs import exact_leaves
 from cripto.registry.convert.child.proof import prove
+from cripto.registry.convert.child.refusal import Refused
 from cripto.registry.convert.child.trees import Tree
 from tests.doubles.releases import joblib_bytes, toy_rows
 

@@ -8,8 +8,8 @@ from onnx import NodeProto, TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array
 
-from cripto.registry.convert.child.estimators import Refused
 from cripto.registry.convert.child.proof import prove
+from cripto.registry.convert.child.refusal import Refused
 from tests.doubles.releases import toy_rows
 
 PROBES = toy_rows(50, 2)

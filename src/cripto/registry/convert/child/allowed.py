@@ -6,7 +6,9 @@ test derives it again. Names are compared whole, never by prefix: everything bel
 
 from typing import NamedTuple
 
-__all__ = ["ARGUMENTS", "CALLED", "IGNORED", "KNOWN", "MADE", "Name"]
+from cripto.registry.convert.child.refusal import Refused
+
+__all__ = ["ARGUMENTS", "CALLED", "IGNORED", "KNOWN", "MADE", "Name", "listed"]
 
 
 class Name(NamedTuple):
@@ -78,3 +80,11 @@ ARGUMENTS = frozenset(
 """What may be mentioned in arguments, and is neither called nor made."""
 
 KNOWN = MADE | CALLED | ARGUMENTS
+
+
+def listed(module: str, name: str) -> Name:
+    """The name, if it is on the list; raise `Refused`."""
+    found = Name(module, name)
+    if found not in KNOWN:
+        raise Refused(f"it holds {found!s}, which is not on the list of what a model may hold")
+    return found

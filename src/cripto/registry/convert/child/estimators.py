@@ -27,12 +27,11 @@ from sklearn.linear_model import (
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cripto.registry.convert.child.allowed import KNOWN, Name
-from cripto.registry.convert.child.opening import decompress
+from cripto.registry.convert.child.allowed import listed
 from cripto.registry.convert.child.refusal import Refused
 from cripto.registry.convert.child.trees import Tree, check_tree, from_hist, from_sklearn
 
-__all__ = ["Forest", "Form", "Line", "Refused", "load_estimator", "read_estimator"]
+__all__ = ["Forest", "Form", "Line", "load_estimator", "read_estimator"]
 
 _LINEAR = (LinearRegression, Ridge, Lasso, ElasticNet, HuberRegressor)
 _REGRESSORS = (RandomForestRegressor, GradientBoostingRegressor, HistGradientBoostingRegressor, *_LINEAR)
@@ -72,17 +71,16 @@ class _Listed(NumpyUnpickler):  # type: ignore[misc]
     """joblib's reader, which finds the names on the list and no others, in arrays of objects too (joblib 1.6)."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if Name(module, name) not in KNOWN:
-            raise Refused(f"it holds {Name(module, name)!s}, which is not on the list of what a model may hold")
+        listed(module, name)
         return super().find_class(module, name)
 
 
-def load_estimator(file: bytes) -> Any:
-    """Open a joblib file that `scan` has passed; raise `Refused` if it was written by another scikit-learn."""
+def load_estimator(data: bytes) -> Any:
+    """Open a decompressed file that `scan` has passed; raise `Refused` if another scikit-learn wrote it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
-            return _Listed("", io.BytesIO(decompress(file)), ensure_native_byte_order=True).load()
+            return _Listed("", io.BytesIO(data), ensure_native_byte_order=True).load()
     except InconsistentVersionWarning as error:
         raise Refused(
             f"it was fitted with scikit-learn {error.original_sklearn_version}"

@@ -1,10 +1,8 @@
 """What is decided before anything heavy is imported: a hostile file never meets the code it was written for."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from cripto.registry.convert._frames import decode_frame, encode_frame
-from cripto.registry.convert.child.refusal import Refused
+from cripto.registry.convert.child.opening import decompress
+from cripto.registry.convert.child.refusal import Refused, told
 from cripto.registry.convert.child.scan import scan
 
 __all__ = ["answer"]
@@ -17,22 +15,25 @@ def answer(request: bytes) -> bytes:
     and ONNX imported; ``stage`` says where a refusal was decided.
     """
     header, (matrix, *files) = decode_frame(request)
-    found: list[tuple[Mapping[str, Any], bytes] | None] = [_refusal(file) for file in files]
-    if None in found:
+    scanned = [_scanned(file) for file in files]
+    if all(isinstance(data, Refused) for data in scanned):
+        results = [told(str(refused), "scan") for refused in scanned]
+    else:
         from cripto.registry.convert.child.work import Work
 
         work = Work(header["features"], matrix)
-        found = [
-            work.convert(model["tipo"], file) if result is None else result
-            for model, file, result in zip(header["models"], files, found, strict=True)
+        results = [
+            told(str(data), "scan") if isinstance(data, Refused) else work.convert(model["tipo"], data)
+            for model, data in zip(header["models"], scanned, strict=True)
         ]
-    results = [result for result in found if result is not None]
     return encode_frame({"models": [result for result, _ in results]}, [graph for _, graph in results])
 
 
-def _refusal(file: bytes) -> tuple[Mapping[str, Any], bytes] | None:
+def _scanned(file: bytes) -> bytes | Refused:
+    """The file's bytes behind its compression, once the scan has passed them; or why it did not."""
     try:
-        scan(file)
+        data = decompress(file)
+        scan(data)
     except Refused as error:
-        return {"refused": str(error), "stage": "scan"}, b""
-    return None
+        return error
+    return data

@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from cripto.registry.convert.child.estimators import Refused
+from cripto.registry.convert.child.refusal import Refused
 
 __all__ = ["LARGEST_DIFFERENCE", "prove"]
 

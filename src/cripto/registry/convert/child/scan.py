@@ -11,8 +11,7 @@ import struct
 from importlib.metadata import version
 from typing import Any
 
-from cripto.registry.convert.child.allowed import CALLED, KNOWN, MADE, Name
-from cripto.registry.convert.child.opening import decompress
+from cripto.registry.convert.child.allowed import CALLED, MADE, Name, listed
 from cripto.registry.convert.child.refusal import Refused
 from cripto.registry.convert.child.values import (
     Array,
@@ -34,9 +33,8 @@ _VERSION = re.compile(rb"_sklearn_version(?:\x94|q.|r....)?(?:\x8c.|X....)(\d+\.
 _MARK = object()
 
 
-def scan(file: bytes) -> Any:
-    """What the file says, as the values of `values`; raise `Refused` with the reason, and never anything else."""
-    data = decompress(file)
+def scan(data: bytes) -> Any:
+    """What a decompressed file says, as the values of `values`; raise `Refused` and never anything else."""
     if (found := _VERSION.search(data)) and (theirs := found[1].decode()) != (ours := version("scikit-learn")):
         raise Refused(f"it was fitted with scikit-learn {theirs} and this is {ours}")
     machine = _Machine(data)
@@ -163,10 +161,7 @@ class _Machine:
     def name(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str:
             raise Refused("it names something by what is no text")
-        found = Name(module, name)
-        if found not in KNOWN:
-            raise Refused(f"it holds {found!s}, which is not on the list of what a model may hold")
-        self.stack.append(found)
+        self.stack.append(listed(module, name))
 
     def call(self) -> None:
         args, function = self.pop(), self.pop()

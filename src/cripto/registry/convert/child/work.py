@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from cripto.registry.convert.child.estimators import Refused, load_estimator, read_estimator
+from cripto.registry.convert.child.estimators import load_estimator, read_estimator
 from cripto.registry.convert.child.graphs import build_graph
 from cripto.registry.convert.child.proof import prove
+from cripto.registry.convert.child.refusal import Refused, told
 
 __all__ = ["Work"]
 
@@ -20,22 +21,18 @@ class Work:
         self._features = features
         self._probes = np.frombuffer(matrix, dtype="<f8").reshape(-1, len(features)).astype(np.float64)
 
-    def convert(self, tipo: str, file: bytes) -> tuple[Mapping[str, Any], bytes]:
-        """What the answer says of one model, and its graph; empty where it is refused."""
+    def convert(self, tipo: str, data: bytes) -> tuple[Mapping[str, Any], bytes]:
+        """What the answer says of one model, decompressed and scanned, and its graph; empty if refused."""
         try:
             with warnings.catch_warnings():
                 # scikit-learn asks for the names it was fitted with; that they are ours is checked once.
                 warnings.filterwarnings("ignore", message="X does not have valid feature names")
-                estimator = load_estimator(file)
+                estimator = load_estimator(data)
                 form = read_estimator(estimator, tipo, self._features)
                 graph = build_graph(form, tipo, len(self._features))
                 parity = prove(graph, estimator, tipo, self._probes)
         except Refused as error:
-            return _refused(str(error))
+            return told(str(error), "conversion")
         except Exception as error:  # whatever a strange file makes a library raise is a refusal of that file
-            return _refused(f"it could not be converted: {type(error).__name__}: {error}"[:400])
+            return told(f"it could not be converted: {type(error).__name__}: {error}"[:400], "conversion")
         return {"refused": None, "estimator": form.title, "parity": parity}, graph
-
-
-def _refused(reason: str) -> tuple[Mapping[str, Any], bytes]:
-    return {"refused": reason, "stage": "conversion"}, b""
