@@ -135,9 +135,9 @@ class Fixed(PredictionService):
 def fixed(house: House, model: SlowModel) -> PredictionService:
     service = Fixed(house.registry, house.lake, clock=house.clock, interval="1d")
     service.load()
-    release, windows = toy_release(model), service.snapshot.windows
-    assert windows is not None
-    service._snapshot = replace(service.snapshot, release=release, board=Board(release, windows))
+    release, held = toy_release(model), service.snapshot.candles
+    assert held is not None
+    service._snapshot = replace(service.snapshot, release=release, board=Board(release, held.windows))
     return service
 
 

@@ -3,9 +3,9 @@
 from cripto.forecasting.board import Answer, Board, Outcome
 from cripto.forecasting.encode import encode_answer
 from cripto.forecasting.forecaster import forecast_windows
-from cripto.forecasting.release import LoadedRelease, Releases, load_release
+from cripto.forecasting.release import LoadedRelease, Releases, ServedModel, load_release
 from cripto.forecasting.service import PredictionService, Snapshot
-from cripto.forecasting.status import CandleState, Problem, Refusal, Status
+from cripto.forecasting.status import CandleState, Part, Problem, Refusal, Status
 from cripto.forecasting.windows import Window, Windows, read_windows
 
 __all__ = [
@@ -14,10 +14,12 @@ __all__ = [
     "CandleState",
     "LoadedRelease",
     "Outcome",
+    "Part",
     "PredictionService",
     "Problem",
     "Refusal",
     "Releases",
+    "ServedModel",
     "Snapshot",
     "Status",
     "Window",

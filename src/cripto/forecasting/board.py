@@ -28,6 +28,8 @@ Outcome = Forecast | CriptoError
 """What became of one asset: a forecast, or why there is none."""
 
 _UNKNOWN_KEPT = 1024
+# few enough that requests find their turn between two batches, enough that a batch is worth its overhead
+_WARMED_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,29 @@ class Board:
         outcome = self.forecasts([asset], now)[asset]
         if isinstance(outcome, CriptoError):
             raise outcome.with_traceback(None)
-        body = encode_answer(outcome)
-        interval = self.release.interval
-        since = interval.floor(now)
-        answer = Answer(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', since, interval.close_of(since))
-        self._answers[asset] = answer
-        return answer
+        return self._tell(asset, outcome, now)
+
+    def warm(self, now: datetime) -> dict[str, CriptoError]:
+        """Work out and encode the answer of every asset, and say which have none, and why.
+
+        Raises `ModelRefused` if a model fails as a whole.
+        """
+        without: dict[str, CriptoError] = {}
+        assets = list(self.windows.by_symbol)
+        for start in range(0, len(assets), _WARMED_AT_ONCE):
+            for asset, outcome in self.forecasts(assets[start : start + _WARMED_AT_ONCE], now).items():
+                if isinstance(outcome, CriptoError):
+                    without[asset] = outcome
+                elif self.held(asset, now) is None:
+                    self._tell(asset, outcome, now)
+        return without
+
+    def answers(self, asset: str) -> bool:
+        """Whether the asset has a forecast that was worked out."""
+        future = self._outcomes.get(asset)
+        if future is None or not future.done() or future.exception() is not None:
+            return False
+        return isinstance(future.result(), Forecast)
 
     def forecasts(self, assets: Iterable[str], now: datetime) -> dict[str, Outcome]:
         """What became of each asset at ``now``; those not yet worked out are, in one batch.
@@ -113,6 +132,14 @@ class Board:
             outcome = future.result()
             results[asset] = outcome if isinstance(outcome, CriptoError) else restate(outcome, now)
         return {asset: results[asset] if asset in results else self._unknown_asset(asset) for asset in wanted}
+
+    def _tell(self, asset: str, forecast: Forecast, now: datetime) -> Answer:
+        body = encode_answer(forecast)
+        interval = self.release.interval
+        since = interval.floor(now)
+        answer = Answer(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', since, interval.close_of(since))
+        self._answers[asset] = answer
+        return answer
 
     def _work_out(self, mine: Sequence[tuple[Window, "Future[Outcome]"]], now: datetime) -> None:
         try:

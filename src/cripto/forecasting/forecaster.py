@@ -86,7 +86,7 @@ def _feature_rows(
 
 
 def _features(release: LoadedRelease, windows: Sequence[Window]) -> list[Matrix]:
-    spec = release.manifest.features
+    spec = release.features
     if not windows:
         return []
     # sorted by symbol, as the builder gives its rows back
@@ -98,13 +98,13 @@ def _features(release: LoadedRelease, windows: Sequence[Window]) -> list[Matrix]
 
 
 def _forecast(release: LoadedRelease, window: Window, values: Mapping[str, float], now: datetime) -> Forecast:
-    calibrated = release.calibrated
     models: list[ModelForecast] = []
-    for name, value in values.items():
-        if tipo_of(name) == "regressor":
-            models.append(_regressor(name, release.version, window.price, value))
+    for model in release.models:
+        value = values[model.name]
+        if tipo_of(model.name) == "regressor":
+            models.append(_regressor(model.name, model.version, window.price, value))
         else:
-            models.append(_classifier(name, release.version, value, calibrated[name]))
+            models.append(_classifier(model.name, model.version, value, model.calibrated))
     forecast = Forecast(
         asset=window.symbol,
         quote=window.quote,

@@ -1,11 +1,13 @@
-"""A release in memory: its manifest and five models that have proved themselves."""
+"""A release in memory: models that have proved themselves, and what is known of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 
+from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import Interval, parse_interval
 from cripto.domain.manifest import FileEntry, Manifest
 from cripto.domain.model_name import MODEL_NAMES
@@ -15,7 +17,11 @@ from cripto.features import check_spec
 from cripto.forecasting.runtime import Matrix, Model, OnnxModel, Vector
 from cripto.forecasting.smoke import smoke_test
 
-__all__ = ["LoadedRelease", "Releases", "load_release"]
+__all__ = ["LOOSE", "LoadedRelease", "Releases", "ServedModel", "load_release", "release_of"]
+
+
+LOOSE = "joblib-"
+"""How the names of releases begin that are made of joblibs which belong to none."""
 
 
 class Releases(Protocol):
@@ -35,26 +41,49 @@ class Releases(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A compiled model, the version it was trained as, and whether its output is calibrated.
+
+    ``columns`` says which of the release's features it takes, and in which order; all of them where ``None``.
+    """
+
+    version: str
+    calibrated: bool
+    compiled: Model
+    columns: tuple[int, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name, one of ``MODEL_NAMES``."""
+        return self.compiled.name
+
+    def predict(self, matrix: Matrix) -> Vector:
+        """One number per row of ``matrix``, float64 (rows, features of the release); raise `ModelRefused`.
+
+        Numbers may be NaN or infinite: who uses a row checks it.
+        """
+        rows = matrix if self.columns is None else np.ascontiguousarray(matrix[:, self.columns])
+        values = self.compiled.predict(rows)
+        if values.shape != (len(matrix),) or values.dtype != np.float64:
+            raise ModelRefused(
+                self.name, f"it gave {values.dtype} {values.shape} for {len(matrix)} rows, not one float64 a row"
+            )
+        return values
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedRelease:
-    """A manifest and its five models, in the order of ``MODEL_NAMES``. Immutable; safe to share."""
+    """Models that have proved themselves, in the order of ``MODEL_NAMES``. Immutable; safe to share.
 
-    manifest: Manifest
-    models: tuple[Model, ...]
+    ``version`` is what answers call it: the release's version, or `LOOSE` and a digest for joblibs that belong
+    to no release. Equal names mean equal models.
+    """
 
-    @property
-    def version(self) -> str:
-        """The release's version."""
-        return str(self.manifest.release)
-
-    @property
-    def interval(self) -> Interval:
-        """The interval of the candles it was fitted on."""
-        return parse_interval(self.manifest.interval)
-
-    @property
-    def calibrated(self) -> Mapping[str, bool]:
-        """Whether each model's output is calibrated, by name."""
-        return {entry.name: entry.calibrated for entry in self.manifest.models}
+    version: str
+    created: datetime
+    interval: Interval
+    features: FeatureSpec
+    models: tuple[ServedModel, ...]
 
     def predict(self, matrix: Matrix) -> dict[str, Vector]:
         """Outputs by model for ``matrix``, float64 (rows, features): log returns, or P(rises); each (rows,).
@@ -63,16 +92,22 @@ class LoadedRelease:
         fails or gives anything else than one float64 per row.
         """
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
-        outputs: dict[str, Vector] = {}
-        for model in self.models:
-            values = model.predict(matrix)
-            if values.shape != (len(matrix),) or values.dtype != np.float64:
-                raise ModelRefused(
-                    model.name,
-                    f"it gave {values.dtype} {values.shape} for {len(matrix)} rows, not one float64 a row",
-                )
-            outputs[model.name] = values
-        return outputs
+        return {model.name: model.predict(matrix) for model in self.models}
+
+
+def release_of(manifest: Manifest, models: Iterable[Model]) -> LoadedRelease:
+    """What ``manifest`` says of its compiled ``models``, which are in its order."""
+    version = str(manifest.release)
+    return LoadedRelease(
+        version=version,
+        created=manifest.created,
+        interval=parse_interval(manifest.interval),
+        features=manifest.features,
+        models=tuple(
+            ServedModel(version, entry.calibrated, model)
+            for entry, model in zip(manifest.models, models, strict=True)
+        ),
+    )
 
 
 def load_release(releases: Releases, version: ReleaseVersion, *, threads: int = 1) -> LoadedRelease:
@@ -95,7 +130,7 @@ def load_release(releases: Releases, version: ReleaseVersion, *, threads: int = 
         for entry in manifest.models:
             data = releases.read(manifest, entry.onnx)
             models.append(OnnxModel(entry.name, data, n_features, threads=threads))
-        release = LoadedRelease(manifest, tuple(models))
+        release = release_of(manifest, models)
         smoke_test(release.predict, MODEL_NAMES, n_features, _probe_file(releases, manifest))
     except ModelRefused as error:
         raise refuse(f"{error.model}: {error.reason}") from error

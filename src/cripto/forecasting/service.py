@@ -9,19 +9,19 @@ from threading import Lock
 from cripto.domain.asset import parse_asset
 from cripto.domain.clock import Clock
 from cripto.domain.interval import parse_interval
-from cripto.domain.release_version import ReleaseVersion
-from cripto.errors import CriptoError, NoRelease, ReleaseRefused, StorageUnavailable
+from cripto.errors import CriptoError, ModelRefused, NoRelease, ReleaseRefused, StorageUnavailable
 from cripto.forecasting.board import Answer, Board, Outcome
-from cripto.forecasting.release import LoadedRelease, Releases, load_release
-from cripto.forecasting.status import Problem, Refusal, Status, candle_state
-from cripto.forecasting.windows import Windows, read_windows
+from cripto.forecasting.candle_feed import CandleFeed, HeldCandles
+from cripto.forecasting.finder import Finder, LooseModels
+from cripto.forecasting.journal import Journal
+from cripto.forecasting.last_good import LastGood
+from cripto.forecasting.release import LoadedRelease, Releases
+from cripto.forecasting.status import Status, candle_state
 from cripto.market.lake import CandleLake
-from cripto.market.selection import preferred_series
 
 __all__ = ["PredictionService", "Snapshot"]
 
 _LOG = logging.getLogger(__name__)
-_REFUSALS_KEPT = 10
 # where another release is served; where none is, a refused one is fetched again at each look
 _LOOKS_BEFORE_ANOTHER_TRY = 10
 
@@ -32,9 +32,7 @@ class Snapshot:
 
     release: LoadedRelease | None = None
     loaded_at: datetime | None = None
-    windows: Windows | None = None
-    lookback: int = 0
-    lake_version: int | None = None
+    candles: HeldCandles | None = None
     board: Board | None = None
 
 
@@ -42,8 +40,9 @@ class PredictionService:
     """Forecasts by the store's current release on the lake's current candles.
 
     Blocking, and safe to share between threads. Starts empty: `refresh` (cheap when nothing changed) or `load`
-    (reads the release anew) fill it. Both work aside and swap one reference at the end, so whatever fails leaves
-    what was served.
+    (reads the release anew) fill it. Both work aside - a release is read, proved and made to answer for every
+    asset - and swap one reference at the end, so whatever fails leaves what was served. ``loose`` gives the
+    joblibs without a release, ``last_good`` what to start from while the store does not answer.
     """
 
     def __init__(
@@ -57,19 +56,25 @@ class PredictionService:
         quotes: Sequence[str] = (),
         pin: str | None = None,
         threads: int = 1,
+        loose: LooseModels | None = None,
+        last_good: LastGood | None = None,
     ) -> None:
         self.interval = parse_interval(interval)
-        self._releases = releases
-        self._lake = lake
         self._clock = clock
-        self._default_interval = default_interval or interval
-        self._quotes = tuple(quotes)
-        self._pin = pin
-        self._threads = threads
+        self._finder = Finder(
+            releases,
+            loose,
+            interval=self.interval,
+            default_interval=default_interval or interval,
+            pin=pin,
+            threads=threads,
+        )
+        self._feed = CandleFeed(lake, self.interval, quotes)
+        self._last_good = last_good
         self._snapshot = Snapshot()
         self._working = Lock()
-        self._counting = Lock()
-        self._status = Status(self.interval)
+        self._swapping = Lock()
+        self._journal = Journal(Status(self.interval))
 
     @property
     def snapshot(self) -> Snapshot:
@@ -101,7 +106,7 @@ class PredictionService:
         return self._board().forecasts(symbols, self._clock.now())
 
     def load(self) -> Snapshot:
-        """Resolve the release, load and prove it anew, read the candles, and swap.
+        """Find the release, load and prove it anew, read the candles, and swap.
 
         Raises what `load_release` and the registry raise; then what was served is served on, and `status`
         says why. Candles that cannot be read do not undo a release that can: the last ones stay.
@@ -112,28 +117,51 @@ class PredictionService:
     def refresh(self) -> Snapshot:
         """Look for another release or other candles and take them up; the same as `load` where nothing is loaded.
 
-        Never raises for a store or lake that fails: what was served is served on, and `status` says why.
+        Never raises for a store or lake that fails: what was served is served on, or the last good release and
+        candles from disk where nothing was, and `status` says why.
         """
         with self._working:
-            self._count(refreshes=1)
+            self._journal.looked()
             try:
                 return self._renew(force=False)
-            except Exception:  # already logged and kept in `status`; the loop that calls this must live
+            except Exception as error:  # already logged and kept in `status`; the loop that calls this must live
+                if not isinstance(error, NoRelease):  # a store that answers so is believed
+                    self.recall()
                 return self._snapshot
+
+    def recall(self) -> None:
+        """Take up the last good release and candles from disk where none is loaded; waits for no store.
+
+        Nothing happens where nothing was kept, or what was kept cannot be used any more.
+        """
+        if self._last_good is None or self.ready:
+            return
+        release, candles = self._last_good.recall(self._feed)
+        if release is None:
+            return
+        board = None if candles is None else Board(release, candles.windows, computed=self._journal.computed)
+        if board is not None:
+            self._warm(board)
+        with self._swapping:
+            if not self.ready:
+                self._snapshot = Snapshot(release, self._clock.now(), candles, board)
+                _LOG.info("release %s is served from disk", release.version)
+        if not any(problem.part == "release" for problem in self._journal.status.problems):
+            self._journal.note("release", StorageUnavailable("the store has not answered yet"))
 
     def status(self) -> Status:
         """What is served, how old it is and what is wrong, as of now."""
-        snapshot, now = self._snapshot, self._clock.now()
-        release = snapshot.release
-        with self._counting:
-            status = self._status
+        snapshot, status = self._snapshot, self._journal.status
+        release, candles = snapshot.release, snapshot.candles
         return replace(
             status,
             release=None if release is None else release.version,
-            release_created=None if release is None else release.manifest.created,
+            release_created=None if release is None else release.created,
             models=() if release is None else tuple(model.name for model in release.models),
+            versions={} if release is None else {model.name: model.version for model in release.models},
             loaded_at=snapshot.loaded_at,
-            candles=candle_state(self.interval, snapshot.windows, now),
+            refused=status.refused + self._finder.refused_files,
+            candles=candle_state(self.interval, None if candles is None else candles.windows, self._clock.now()),
         )
 
     def _board(self) -> Board:
@@ -145,112 +173,111 @@ class PredictionService:
         return snapshot.board
 
     def _renew(self, *, force: bool) -> Snapshot:
-        release, loaded_at, failure = self._snapshot.release, self._snapshot.loaded_at, None
+        """Take up what is new, the release and the candles each for itself, and raise what kept the release."""
+        found: LoadedRelease | None = None
+        failure: Exception | None = None
         try:
-            found = self._current_release(force=force)
-            if found is not None:
-                release, loaded_at = found, self._clock.now()
-            self._forget("release")
+            found = self._found(force=force)
         except Exception as error:  # any failure at all must leave what is served
-            self._note("release", error)
             failure = error
-        self._swap(release, loaded_at)
+        served = self._snapshot
+        wanted = found or served.release
+        candles = None if wanted is None else self._candles(wanted.features.lookback, served)
+        if found is not None:
+            try:
+                self._take_up(found, candles, served)
+            except Exception as error:  # as above
+                failure = error
+        if failure is None:
+            self._journal.forget("release")
+        else:
+            self._journal.note("release", failure)
+        if served.release is not None and self._snapshot.release is served.release:
+            if candles is not None and candles.lookback != served.release.features.lookback:
+                candles = self._candles(served.release.features.lookback, served)
+            self._follow(candles, served)
         if failure is not None:
             raise failure
         return self._snapshot
 
-    def _current_release(self, *, force: bool) -> LoadedRelease | None:
+    def _found(self, *, force: bool) -> LoadedRelease | None:
         """The release to serve from now on, or ``None`` if it is the one that is loaded."""
-        version = self._releases.resolve(self.interval.name, self._default_interval, self._pin)
+        candidate = self._finder.find()
         loaded = self._snapshot.release
         if not force:
-            if loaded is not None and loaded.version == str(version):
+            if loaded is not None and loaded.version == candidate.version:
                 return None
             # a release never changes, but what was read of it may have been broken on the way
-            again = loaded is None or self._status.refreshes % _LOOKS_BEFORE_ANOTHER_TRY == 0
-            for refusal in self._status.refused:
-                if refusal.release == str(version) and not again:
-                    raise ReleaseRefused(refusal.release, refusal.reason)
-        release = self._load(version)
-        self._drop_refusal(str(version))
-        return release
+            again = loaded is None or self._journal.status.refreshes % _LOOKS_BEFORE_ANOTHER_TRY == 0
+            refusal = self._journal.refusal(candidate.version)
+            if refusal is not None and not again:
+                raise ReleaseRefused(refusal.release, refusal.reason)
+        return candidate.load()
 
-    def _load(self, version: ReleaseVersion) -> LoadedRelease:
-        release = load_release(self._releases, version, threads=self._threads)
-        if release.interval != self.interval:
-            raise ReleaseRefused(
-                release.version, f"it was fitted on {release.interval} candles, not {self.interval}"
-            )
-        return release
-
-    def _swap(self, release: LoadedRelease | None, loaded_at: datetime | None) -> None:
-        old = self._snapshot
-        windows, lookback, lake_version = old.windows, old.lookback, old.lake_version
-        if release is not None:
-            wanted = release.manifest.features.lookback
-            try:
-                version = self._lake.version()
-                if windows is None or version != lake_version or wanted != lookback:
-                    candles = self._lake.recent(self.interval.name, wanted)
-                    windows = read_windows(preferred_series(candles, self._quotes), self.interval, wanted)
-                    lookback, lake_version = wanted, version
-                self._forget("candles")
-            except Exception as error:  # any failure at all must leave the last good candles
-                self._note("candles", error)
-                if wanted != lookback:
-                    windows = None
-        if release is old.release and windows is old.windows:
-            return
+    def _take_up(self, release: LoadedRelease, candles: HeldCandles | None, served: Snapshot) -> None:
+        """Swap ``release`` in, once it has answered for every asset; raise `ReleaseRefused` if it does not."""
+        if candles is None and served.board is not None:
+            raise StorageUnavailable(f"the candles that release {release.version} looks back on cannot be read")
         board = None
-        if release is not None and windows is not None:
-            board = Board(release, windows, computed=self._add_computations, previous=old.board)
-        self._snapshot = Snapshot(release, loaded_at, windows, lookback, lake_version, board)
-        if release is not None and release is not old.release:
-            _LOG.info("release %s is served, %d models", release.version, len(release.models))
-        if windows is not None and windows is not old.windows:
-            _LOG.info("candles of %d assets are served, lake version %s", len(windows.last_opens), lake_version)
+        if candles is not None:
+            board = Board(release, candles.windows, computed=self._journal.computed, previous=served.board)
+            self._prove(board, served.board)
+        with self._swapping:
+            self._snapshot = Snapshot(release, self._clock.now(), candles, board)
+        self._journal.drop_refusal(release.version)
+        _LOG.info("release %s is served, %d models", release.version, len(release.models))
+        self._keep(release, candles)
 
-    def _add_computations(self, count: int) -> None:
-        self._count(computations=count)
+    def _follow(self, candles: HeldCandles | None, served: Snapshot) -> None:
+        """Swap in what is new of the candles, under the release that is served."""
+        if candles is None or candles is served.candles or served.release is None:
+            return
+        board = Board(served.release, candles.windows, computed=self._journal.computed, previous=served.board)
+        self._warm(board)
+        with self._swapping:
+            self._snapshot = replace(served, candles=candles, board=board)
+        self._keep(None, candles)
 
-    def _count(self, *, computations: int = 0, refreshes: int = 0) -> None:
-        with self._counting:
-            self._status = replace(
-                self._status,
-                computations=self._status.computations + computations,
-                refreshes=self._status.refreshes + refreshes,
-            )
+    def _candles(self, lookback: int, served: Snapshot) -> HeldCandles | None:
+        """The last ``lookback`` candles: the lake's, or where it fails the last good ones."""
+        held = served.candles
+        try:
+            candles = self._feed.read(lookback, held)
+        except Exception as error:  # any failure at all must leave the last good candles
+            self._journal.note("candles", error)
+            if held is None and self._last_good is not None:
+                held = self._last_good.candles(self._feed, lookback)
+            return held if held is not None and held.lookback == lookback else None
+        self._journal.forget("candles")
+        return candles
 
-    def _note(self, part: str, error: Exception) -> None:
-        missing = isinstance(error, NoRelease)
-        with self._counting:
-            known = {problem.part: repr(problem.error) for problem in self._status.problems}
-            problems = (
-                *(problem for problem in self._status.problems if problem.part != part),
-                Problem(part, error),
-            )
-            refused = self._status.refused
-            if isinstance(error, ReleaseRefused):
-                refused = tuple(refusal for refusal in refused if refusal.release != error.release)
-                refused = (*refused, Refusal(error.release, error.reason))[-_REFUSALS_KEPT:]
-            self._status = replace(
-                self._status,
-                problems=problems,
-                refused=refused,
-                release_failures=self._status.release_failures + (part == "release" and not missing),
-                candle_failures=self._status.candle_failures + (part == "candles"),
-            )
-        if known.get(part) != repr(error):
-            # one line for a fault that lasts, however often it is met; what we raise ourselves needs no traceback
-            unforeseen = None if isinstance(error, CriptoError) else error
-            _LOG.warning("the %s could not be renewed: %s", part, error, exc_info=unforeseen)
+    def _prove(self, board: Board, served: Board | None) -> None:
+        """Refuse a release that fails on real candles where the one before it does not."""
+        version = board.release.version
+        try:
+            without = board.warm(self._clock.now())
+        except ModelRefused as error:
+            raise ReleaseRefused(version, f"{error.model}: {error.reason}") from error
+        failed = {asset: error for asset, error in without.items() if isinstance(error, ModelRefused)}
+        for asset, fault in failed.items():
+            # where nothing is served yet, an answer for some assets is better than none for any
+            if served.answers(asset) if served is not None else len(without) == len(board.windows.by_symbol):
+                raise ReleaseRefused(version, f"{fault.model}: {fault.reason} ({asset})")
 
-    def _forget(self, part: str) -> None:
-        with self._counting:
-            problems = tuple(problem for problem in self._status.problems if problem.part != part)
-            self._status = replace(self._status, problems=problems)
+    def _warm(self, board: Board) -> None:
+        try:
+            board.warm(self._clock.now())
+        except CriptoError as error:  # the release is served already: who asks is told
+            _LOG.warning("the new candles could not be answered for in advance: %s", error)
 
-    def _drop_refusal(self, version: str) -> None:
-        with self._counting:
-            refused = tuple(refusal for refusal in self._status.refused if refusal.release != version)
-            self._status = replace(self._status, refused=refused)
+    def _keep(self, release: LoadedRelease | None, candles: HeldCandles | None) -> None:
+        """Copy what is served to disk; a disk that fails is told, and keeps nobody from being served."""
+        if self._last_good is None:
+            return
+        if any(problem.part == "cache" for problem in self._journal.status.problems):
+            release = self._snapshot.release
+        try:
+            self._last_good.keep(release, candles)
+            self._journal.forget("cache")
+        except Exception as error:  # whatever a disk or a copy does wrong
+            self._journal.note("cache", error)

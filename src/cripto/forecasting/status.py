@@ -1,29 +1,35 @@
 """What a service says of itself: what is served, how fresh it is, and what went wrong."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from cripto.domain.interval import Interval
 from cripto.forecasting.windows import Window, Windows
 
-__all__ = ["CandleState", "Problem", "Refusal", "Status", "candle_state"]
+__all__ = ["CandleState", "Part", "Problem", "Refusal", "Status", "candle_state"]
 
 _GRACE_SHARE = 10
+
+Part = Literal["release", "candles", "cache"]
+"""What can fail to be renewed: what is served, what it is served on, and their copy on local disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A release that was not taken up, and why."""
+    """A release that was not taken up, and why; or ``file``, a joblib of that version that belongs to none."""
 
     release: str
     reason: str
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a part, ``release`` or ``candles``, could last not be renewed."""
+    """Why a part could last not be renewed."""
 
-    part: str
+    part: Part
     error: Exception
 
 
@@ -48,12 +54,13 @@ class CandleState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A service at one moment. Counts only rise."""
+    """A service at one moment. Counts only rise. ``versions`` holds each model's, by name."""
 
     interval: Interval
     release: str | None = None
     release_created: datetime | None = None
     models: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
     loaded_at: datetime | None = None
     candles: CandleState = CandleState()
     refused: tuple[Refusal, ...] = ()

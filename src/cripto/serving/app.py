@@ -44,8 +44,8 @@ def create_app(
     ``reload_min_seconds`` the least time between two reloads; ``prediction_threads`` how many answers are
     worked out at once.
     """
-    # One for the refresh loop and one for a reload, so neither waits for predictions nor they for a slow store.
-    renewing = CapacityLimiter(2)
+    # The refresh loop, a reload, and a start from disk: none waits for predictions, nor they for a slow store.
+    renewing = CapacityLimiter(3)
     metrics = Metrics(service, clock)
     context = Context(
         service=service,

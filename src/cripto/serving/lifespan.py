@@ -15,17 +15,26 @@ __all__ = ["background"]
 _LOG = logging.getLogger(__name__)
 _FIRST_RETRY_SECONDS = 0.5
 _LONGEST_DOUBLING = 16
+_STORE_MAY_TAKE_SECONDS = 2.0
 
 
 def background(
-    service: PredictionService, refresh_seconds: float, limiter: CapacityLimiter
+    service: PredictionService,
+    refresh_seconds: float,
+    limiter: CapacityLimiter,
+    store_may_take: float = _STORE_MAY_TAKE_SECONDS,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """A lifespan that refreshes ``service`` every ``refresh_seconds``, and sooner until it can predict."""
+    """A lifespan that refreshes ``service`` every ``refresh_seconds``, and sooner until it can predict.
+
+    Where the store has not answered ``store_may_take`` seconds after the start, the last good release on disk is
+    taken up meanwhile.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with create_task_group() as tasks:
             tasks.start_soon(_keep_fresh, service, refresh_seconds, limiter)
+            tasks.start_soon(_start_from_disk, service, store_may_take, limiter)
             try:
                 yield
             finally:
@@ -47,3 +56,9 @@ async def _keep_fresh(service: PredictionService, refresh_seconds: float, limite
             failures += 1
         # replicas started together must not ask together for ever
         await sleep(wait * uniform(0.75, 1.25))  # noqa: S311
+
+
+async def _start_from_disk(service: PredictionService, store_may_take: float, limiter: CapacityLimiter) -> None:
+    await sleep(store_may_take)
+    if not service.ready:
+        await to_thread.run_sync(service.recall, limiter=limiter, abandon_on_cancel=True)

@@ -3,7 +3,7 @@
 The seed's fields are a contract: names, types and nesting stay; fields may be added.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from cripto.domain.clock import rfc3339
 from cripto.domain.forecast import Situacao
+from cripto.forecasting import Part, Refusal
 
 __all__ = [
     "Answer",
@@ -21,13 +22,14 @@ __all__ = [
     "Health",
     "ModelList",
     "ProblemAnswer",
-    "RefusedRelease",
+    "Refused",
     "RegressorAnswer",
     "Reloaded",
     "Root",
     "SymbolAnswer",
     "SymbolCandle",
     "problems",
+    "refusals",
 ]
 
 Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
@@ -67,7 +69,7 @@ class Candles(Answer):
 class Degradation(Answer):
     """Algo que não está como devia."""
 
-    part: Literal["release", "candles"] = Field(description="O que é afetado.")
+    part: Part = Field(description="O que é afetado; `cache`: a cópia no disco local.")
     reason: str = Field(
         description="Nome curto do motivo, como em `type` dos problemas.", examples=["candles-atrasados"]
     )
@@ -92,11 +94,17 @@ class Health(Answer):
     degraded: list[Degradation] = Field(description="O que está degradado; vazio quando nada está.")
 
 
-class RefusedRelease(Answer):
-    """Uma release que não foi aceita, e por quê."""
+class Refused(Answer):
+    """Uma release, ou um arquivo de modelo sem release, que não foi aceita, e por quê."""
 
-    release: str = Field(examples=["20250730-0000"])
-    reason: str
+    release: str = Field(description="Versão da release ou do arquivo.", examples=["20250730-0000"])
+    file: str | None = Field(description="O arquivo, se foi só ele.", examples=[None])
+    reason: str = Field(description="O motivo, em inglês, como nos registros.")
+
+
+def refusals(refused: Iterable[Refusal]) -> list[Refused]:
+    """What ``refused`` says, as an answer says it."""
+    return [Refused(release=item.release, file=item.file, reason=item.reason) for item in refused]
 
 
 class ModelList(Answer):
@@ -107,7 +115,7 @@ class ModelList(Answer):
     versions: dict[str, str]
     last_loaded: Time | None = Field(description="Quando os modelos foram carregados.")
     release: str | None = Field(description="Release que está sendo servida.")
-    refused: list[RefusedRelease] = Field(description="Releases recusadas desde que o processo começou.")
+    refused: list[Refused] = Field(description="Releases e arquivos recusados.")
 
 
 class Reloaded(Answer):
@@ -117,7 +125,7 @@ class Reloaded(Answer):
     total_models: int = Field(examples=[5])
     models: list[str]
     release: str = Field(description="Release que está sendo servida.")
-    refused: list[RefusedRelease] = Field(description="Releases recusadas desde que o processo começou.")
+    refused: list[Refused] = Field(description="Releases e arquivos recusados.")
 
 
 class RegressorAnswer(Answer):

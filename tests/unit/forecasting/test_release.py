@@ -38,7 +38,8 @@ def test_a_sound_release_is_loaded_with_its_five_models_in_order() -> None:
     outputs = release.predict(np.zeros((2, N)))
     assert tuple(outputs) == MODEL_NAMES
     assert outputs["regressor_rf"].tolist() == [0.01, 0.01]
-    assert release.calibrated == {name: name == "classifier_log" for name in MODEL_NAMES}
+    assert [model.name for model in release.models if model.calibrated] == ["classifier_log"]
+    assert {model.version for model in release.models} == {VERSION}
 
 
 def test_a_release_that_is_not_there_is_unknown() -> None:

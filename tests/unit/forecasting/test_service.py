@@ -217,7 +217,9 @@ def test_a_release_with_another_lookback_reads_its_own_candles() -> None:
     house.registry.publish(draft(LATER, spec=short))
     house.lake.upsert(candles("NEW", count=short.lookback))
     house.service.refresh()
-    assert house.service.snapshot.lookback == short.lookback
+    held = house.service.snapshot.candles
+    assert held is not None
+    assert held.lookback == short.lookback
     assert release_of(house.service.answer("NEW").body) == LATER
 
 

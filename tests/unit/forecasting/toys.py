@@ -17,7 +17,7 @@ from cripto.domain.model_name import MODEL_NAMES, tipo_of
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import ModelRefused
 from cripto.features import default_spec
-from cripto.forecasting.release import LoadedRelease
+from cripto.forecasting.release import LoadedRelease, release_of
 from cripto.forecasting.runtime import Matrix, Vector
 from cripto.forecasting.service import PredictionService
 from cripto.market.lake import MemoryLake
@@ -177,7 +177,7 @@ def toy_release(*models: ToyModel, spec: FeatureSpec = SPEC, version: str = VERS
     """A loaded release of toy models; those not given are well-behaved ones."""
     given = {model.name: model for model in models}
     manifest: Manifest = draft(version, spec=spec).seal()[0]
-    return LoadedRelease(manifest, tuple(given.get(name) or ToyModel(name) for name in MODEL_NAMES))
+    return release_of(manifest, [given.get(name) or ToyModel(name) for name in MODEL_NAMES])
 
 
 def candles(*symbols: str, count: int = COUNT, source: str = "binance", quote: str = "USDT") -> pl.DataFrame:

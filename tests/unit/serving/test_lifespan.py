@@ -1,12 +1,15 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from anyio import CapacityLimiter, sleep
 from fastapi import FastAPI
 
 from cripto.forecasting import PredictionService, Snapshot
 from cripto.serving.lifespan import background
+from cripto.storage import MemoryStore
+from tests.unit.forecasting.disks import kept, service
 from tests.unit.forecasting.toys import House, draft
 
 
@@ -20,7 +23,7 @@ def test_the_background_finds_a_release_that_is_published_later() -> None:
     house = House("BTC", publish=False)
 
     async def run() -> None:
-        async with background(house.service, 0.01, CapacityLimiter(1))(FastAPI()):
+        async with background(house.service, 0.01, CapacityLimiter(2))(FastAPI()):
             await until(lambda: house.service.status().refreshes >= 2)
             assert not house.service.ready
             house.registry.publish(draft())
@@ -32,26 +35,30 @@ def test_the_background_finds_a_release_that_is_published_later() -> None:
     assert house.service.answer("BTC").body
 
 
+class Hanging(PredictionService):
+    """Looks at a store that does not answer before it is let go."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.entered = threading.Event()
+        self.let_go = threading.Event()
+
+    def refresh(self) -> Snapshot:
+        self.entered.set()
+        assert self.let_go.wait(30)
+        return super().refresh()
+
+
 def test_starting_and_stopping_wait_for_nothing() -> None:
     house = House("BTC")
-
-    class Hanging(PredictionService):
-        entered = threading.Event()
-        let_go = threading.Event()
-
-        def refresh(self) -> Snapshot:
-            self.entered.set()
-            assert self.let_go.wait(30)
-            return super().refresh()
-
-    service = Hanging(house.registry, house.lake, clock=house.clock, interval="1d")
+    hanging = Hanging(house.registry, house.lake, clock=house.clock, interval="1d")
 
     async def run() -> None:
-        async with background(service, 60.0, CapacityLimiter(1))(FastAPI()):
-            await until(service.entered.is_set)
+        async with background(hanging, 60.0, CapacityLimiter(2))(FastAPI()):
+            await until(hanging.entered.is_set)
         # leaving did not wait for the thread, which still hangs
-        assert not service.ready
-        service.let_go.set()
+        assert not hanging.ready
+        hanging.let_go.set()
 
     asyncio.run(run())
 
@@ -61,7 +68,7 @@ def test_an_error_in_the_application_is_not_swallowed() -> None:
 
     async def run() -> str:
         try:
-            async with background(house.service, 60.0, CapacityLimiter(1))(FastAPI()):
+            async with background(house.service, 60.0, CapacityLimiter(2))(FastAPI()):
                 raise KeyboardInterrupt
         except BaseExceptionGroup as group:
             return repr(group.exceptions[0])
@@ -69,3 +76,36 @@ def test_an_error_in_the_application_is_not_swallowed() -> None:
             return repr(error)
 
     assert asyncio.run(run()) == "KeyboardInterrupt()"
+
+
+def test_a_store_that_hangs_at_the_start_is_waited_for_only_a_moment() -> None:
+    house = House("BTC")
+    local = MemoryStore()
+    service(house, local).load()
+    hanging = Hanging(house.registry, house.lake, clock=house.clock, interval="1d", last_good=kept(house, local))
+
+    async def run() -> None:
+        async with background(hanging, 60.0, CapacityLimiter(2), store_may_take=0.05)(FastAPI()):
+            await until(lambda: hanging.ready)
+            assert not hanging.let_go.is_set()
+            assert [problem.part for problem in hanging.status().problems] == ["release"]
+            hanging.let_go.set()
+            await until(lambda: hanging.status().problems == ())
+
+    asyncio.run(run())
+    assert hanging.answer("BTC").body
+
+
+def test_a_store_that_answers_in_time_is_preferred_to_the_disk() -> None:
+    house = House("BTC")
+    local = MemoryStore()
+    service(house, local).load()
+    house.registry.publish(draft("20250801-0000"))
+    fresh = service(house, local)
+
+    async def run() -> None:
+        async with background(fresh, 60.0, CapacityLimiter(2), store_may_take=5.0)(FastAPI()):
+            await until(lambda: fresh.ready)
+
+    asyncio.run(run())
+    assert fresh.status().release == "20250801-0000"

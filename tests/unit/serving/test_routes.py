@@ -129,9 +129,10 @@ class TestSymbol:
     def test_an_answer_is_the_services_bytes_whatever_the_case(self) -> None:
         house = loaded()
         client = Client(application(house))
+        worked_out = house.service.status().computations
         bodies = {client.get(f"/symbol/{asset}").content for asset in ("BTC", "btc", "Btc")}
         assert bodies == {house.service.answer("BTC").body}
-        assert house.service.status().computations == 1
+        assert house.service.status().computations == worked_out
 
     def test_an_answer_can_be_revalidated(self) -> None:
         client = Client(application(loaded()))
@@ -207,10 +208,11 @@ class TestSymbol:
 
     def test_fifty_at_once_are_worked_out_once(self) -> None:
         house = loaded()
+        worked_out = house.service.status().computations
         responses = Client(application(house)).together("/symbol/BTC", 50)
         assert {response.status_code for response in responses} == {200}
         assert len({response.content for response in responses}) == 1
-        assert house.service.status().computations == 1
+        assert house.service.status().computations == worked_out
 
 
 class Fixed(PredictionService):
@@ -219,9 +221,9 @@ class Fixed(PredictionService):
     def __init__(self, house: House, release: LoadedRelease) -> None:
         super().__init__(house.registry, house.lake, clock=house.clock, interval="1d")
         self.load()
-        windows = self.snapshot.windows
-        assert windows is not None
-        self._snapshot = replace(self.snapshot, release=release, board=Board(release, windows))
+        held = self.snapshot.candles
+        assert held is not None
+        self._snapshot = replace(self.snapshot, release=release, board=Board(release, held.windows))
 
 
 def application_of(service: PredictionService, house: House) -> FastAPI:

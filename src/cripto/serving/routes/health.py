@@ -54,7 +54,7 @@ def health_of(status: Status, clock: Clock) -> Health:
         models_loaded=bool(status.models),
         total_models=len(status.models),
         models=list(status.models),
-        versions=dict.fromkeys(status.models, status.release or ""),
+        versions=dict(status.versions),
         release=status.release,
         interval=status.interval.name,
         release_age_seconds=age,
@@ -75,8 +75,10 @@ def _degradations(status: Status) -> list[Degradation]:
     found = []
     for problem in status.problems:
         told = problem_of(problem.error)
-        part: Literal["release", "candles"] = "release" if problem.part == "release" else "candles"
-        found.append(Degradation(part=part, reason=told.slug, detail=told.detail))
+        found.append(Degradation(part=problem.part, reason=told.slug, detail=told.detail))
+    if files := [item.file for item in status.refused if item.file is not None]:
+        detail = f"{len(files)} arquivos de modelo foram recusados; /models diz quais e por quê."
+        found.append(Degradation(part="release", reason="arquivos-recusados", detail=detail))
     if status.models and status.candles.assets == 0:
         found.append(Degradation(part="candles", reason="sem-candles", detail="Não há candles de nenhum ativo."))
     if status.candles.stale:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from cripto.serving.context import Context, json_response
-from cripto.serving.schemas import ModelList, RefusedRelease
+from cripto.serving.schemas import ModelList, refusals
 
 __all__ = ["models_route"]
 
@@ -19,9 +19,9 @@ def models_route(router: APIRouter, context: Context) -> None:
         answer = ModelList(
             total_models=len(status.models),
             models=list(status.models),
-            versions=dict.fromkeys(status.models, status.release or ""),
+            versions=dict(status.versions),
             last_loaded=status.loaded_at,
             release=status.release,
-            refused=[RefusedRelease(release=item.release, reason=item.reason) for item in status.refused],
+            refused=refusals(status.refused),
         )
         return json_response(answer.to_bytes())

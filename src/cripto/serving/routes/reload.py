@@ -11,7 +11,7 @@ from starlette.responses import Response
 from cripto.errors import NoRelease, Unauthorized
 from cripto.serving.context import Context, json_response, problem_response
 from cripto.serving.errors import reload_failed
-from cripto.serving.schemas import RefusedRelease, Reloaded, problems
+from cripto.serving.schemas import Reloaded, problems, refusals
 
 __all__ = ["reload_route"]
 
@@ -49,7 +49,7 @@ def reload_route(router: APIRouter, context: Context) -> None:
             total_models=len(status.models),
             models=list(status.models),
             release=status.release,
-            refused=[RefusedRelease(release=item.release, reason=item.reason) for item in status.refused],
+            refused=refusals(status.refused),
         )
         return json_response(answer.to_bytes())
 
