@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     """Quotes in order of preference, separated by commas. An asset known only in another is served in that one."""
     release: Annotated[str, AfterValidator(_release)] | None = None
     """Version of the release to serve, whatever the channel says."""
+    cache_dir: Path | None = None
+    """Folder on local disk for copies of what is served, so that a server starts while its store is down."""
     refresh_seconds: float = Field(default=30.0, ge=0.1, le=86400)
     """How often the server looks for new candles and releases, in seconds."""
     reload_seconds: float = Field(default=5.0, ge=0, le=3600)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-__all__ = ["command", "free_port", "kill_after", "serving"]
+__all__ = ["Served", "command", "free_port", "kill_after", "serving"]
 
 
 def command(*args: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -55,8 +55,14 @@ def free_port() -> int:
         return port
 
 
+class Served(httpx.Client):
+    """A client of a server that runs as process ``pid``."""
+
+    pid: int
+
+
 @contextmanager
-def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 170) -> Iterator[httpx.Client]:
+def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 170) -> Iterator[Served]:
     """Run ``cripto NAME`` (up or serve), give a client once a release is loaded; ask it to stop afterwards."""
     port = free_port()
     log = cwd / f"{name}.log"
@@ -69,7 +75,8 @@ def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 17
             stderr=subprocess.STDOUT,
         )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with Served(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            client.pid = process.pid
             deadline = time.monotonic() + seconds
             while not _ready(client):
                 assert process.poll() is None, log.read_text()

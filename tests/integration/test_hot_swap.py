@@ -1,0 +1,129 @@
+"""A hundred releases swapped under load: no request fails, none is answered by two releases, memory stays."""
+
+import json
+import math
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cripto.domain.clock import SystemClock
+from cripto.domain.model_name import MODEL_NAMES
+from cripto.domain.release_version import ReleaseVersion
+from cripto.forecasting import Answer, Board, PredictionService
+from cripto.market.lake import open_lake
+from cripto.registry import ReleaseDraft, ReleaseRegistry
+from cripto.serving import create_app
+from cripto.storage import open_store
+from tests.doubles.load import constant, constant_load, is_whole
+from tests.doubles.processes import serving
+from tests.integration.live import live, until
+from tests.unit.forecasting.toys import House, candles, constant_onnx, draft
+
+SWAPS = 100
+
+
+def version_of(number: int) -> str:
+    return f"20250801-{number // 60:02}{number % 60:02}00"
+
+
+def release_of(number: int) -> ReleaseDraft:
+    """Release ``number``, whose five models all give a number of its own."""
+    version = version_of(number)
+    share = constant(version)
+    graphs: Mapping[str, bytes] = {
+        name: constant_onnx(name, math.log1p(share) if name.startswith("regressor") else share)
+        for name in MODEL_NAMES
+    }
+    return draft(version, models=graphs)
+
+
+def resident(pid: int) -> int:
+    """Resident memory of a process in KiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+def test_a_hundred_swaps_lose_no_request_tear_no_answer_and_keep_no_memory(tmp_path: Path) -> None:
+    url = (tmp_path / "store").as_uri()
+    registry = ReleaseRegistry(open_store(url))
+    open_lake(url).upsert(candles("BTC", "ETH", "ADA"))
+    for number in range(SWAPS + 1):
+        registry.publish(release_of(number))
+    registry.promote(ReleaseVersion.parse(version_of(0)), "1d", SystemClock())
+    env = {"CRIPTO_STORE": url, "CRIPTO_REFRESH_SECONDS": "0.1", "CRIPTO_CACHE_DIR": str(tmp_path / "cache")}
+    memory: dict[int, int] = {}
+    with serving("serve", env=env, cwd=tmp_path) as client:
+        with constant_load(str(client.base_url), "/symbol/BTC") as load:
+            for number in range(1, SWAPS + 1):
+                version = version_of(number)
+                registry.promote(ReleaseVersion.parse(version), "1d", SystemClock())
+                until(lambda version=version: client.get("/health").json()["release"] == version)  # type: ignore[misc]
+                if number in (10, SWAPS):
+                    memory[number] = resident(client.pid)
+        health = client.get("/health").json()
+    assert set(load.statuses) == {200}
+    assert load.answers > SWAPS
+    assert load.torn == []
+    assert len(load.bodies) > SWAPS / 2, "the load met too few releases to prove anything"
+    assert health["degraded"] == [] or {item["part"] for item in health["degraded"]} == {"candles"}
+    assert memory[SWAPS] <= memory[10] * 1.10, memory
+
+
+class TornService(PredictionService):
+    """Swaps a model at a time, as a service would whose models are entries of one shared dictionary."""
+
+    def swap(self, number: int, pause: threading.Event) -> None:
+        release, candles_ = release_of(number), self.snapshot.candles
+        assert candles_ is not None
+        loaded = self._finder._load(release.version)
+        served = self.snapshot.release
+        assert served is not None
+        models = list(served.models)
+        for place, model in enumerate(loaded.models):
+            models[place] = model
+            mixed = replace(loaded, models=tuple(models))
+            self._snapshot = replace(self.snapshot, release=mixed, board=None)
+            pause.wait(0.02)
+
+    def held(self, asset: str) -> Answer | None:
+        return None
+
+    def answer(self, asset: str) -> Answer:
+        snapshot = self.snapshot
+        assert snapshot.release is not None
+        assert snapshot.candles is not None
+        return Board(snapshot.release, snapshot.candles.windows).answer(asset, self._clock.now())
+
+
+def test_the_same_check_catches_a_swap_of_one_model_after_another() -> None:
+    house = House("BTC", publish=False)
+    for number in range(4):
+        house.registry.publish(release_of(number))
+    house.registry.promote(ReleaseVersion.parse(version_of(0)), "1d", house.clock)
+    service = TornService(house.registry, house.lake, clock=house.clock, interval="1d")
+    service.load()
+    app = create_app(service, version="1.2.3", clock=house.clock, refresh_seconds=3600)
+    with live(app) as url, constant_load(url, "/symbol/BTC") as load:
+        for number in range(1, 4):
+            service.swap(number, threading.Event())
+    assert load.torn
+
+
+@pytest.mark.parametrize("fault", ["a version", "a number"])
+def test_an_answer_of_two_releases_is_not_whole(fault: str) -> None:
+    house = House("BTC", publish=False)
+    house.registry.publish(release_of(7))
+    house.clock.time += timedelta(hours=1)
+    house.service.load()
+    body = house.service.answer("BTC").body
+    assert is_whole(body)
+    answer = json.loads(body)
+    if fault == "a version":
+        answer["modelos"]["classifier_rf"]["versao"] = version_of(8)
+    else:
+        answer["modelos"]["classifier_rf"]["probabilidade"] += 0.0001
+    assert not is_whole(json.dumps(answer).encode())
