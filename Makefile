@@ -18,7 +18,7 @@ $(VENV)/.ready: pyproject.toml uv.lock tools/setup.sh
 
 debian: ## Debian packages that a few tests use and otherwise skip on, loudly (as root)
 	apt-get update -q
-	apt-get install -y -q --no-install-recommends prometheus
+	apt-get install -y -q --no-install-recommends prometheus ceph-mon ceph-osd radosgw ceph-common
 
 run: setup ## candles, training if there is no release, and the API on PORT (8000)
 	@PORT=$(PORT) $(VENV)/bin/cripto up

@@ -1,4 +1,4 @@
-"""One suite for every lake: memory, a Delta table in a folder, one on S3."""
+"""One suite for every lake: memory, a Delta table in a folder, on S3 as moto plays it, on a real server."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,14 +17,14 @@ LakeFactory = Callable[[], CandleLake]
 """Opens the same lake again, as another process would."""
 
 
-@pytest.fixture(params=["memory", "folder", "s3"])
+@pytest.fixture(params=["memory", "folder", "s3_bucket", "radosgw_bucket"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> LakeFactory:
     if request.param == "memory":
         memory = MemoryLake()
         return lambda: memory
     if request.param == "folder":
         return lambda: open_lake((tmp_path / "a store").as_uri())
-    bucket = request.getfixturevalue("s3_bucket")
+    bucket = request.getfixturevalue(request.param)
     return lambda: open_lake(f"s3://{bucket}/some/prefix")
 
 

@@ -1,4 +1,4 @@
-"""One suite for every store: memory, a folder, S3."""
+"""One suite for every store: memory, a folder, S3 as moto plays it, a real S3 server."""
 
 import threading
 from collections.abc import Callable
@@ -14,15 +14,16 @@ StoreFactory = Callable[[], ObjectStore]
 """Makes another client of the same store, as another process would."""
 
 
-@pytest.fixture(params=["memory", "folder", "s3", "s3 without prefix"])
+@pytest.fixture(params=["memory", "folder", "s3_bucket", "s3_bucket without prefix", "radosgw_bucket"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> StoreFactory:
     if request.param == "memory":
         memory = MemoryStore()
         return lambda: memory
     if request.param == "folder":
         return lambda: LocalStore(tmp_path / "store")
-    bucket = request.getfixturevalue("s3_bucket")
-    url = f"s3://{bucket}/some/prefix" if request.param == "s3" else f"s3://{bucket}"
+    fixture, _, without_prefix = request.param.partition(" ")
+    bucket = request.getfixturevalue(fixture)
+    url = f"s3://{bucket}" if without_prefix else f"s3://{bucket}/some/prefix"
     return lambda: open_store(url)
 
 

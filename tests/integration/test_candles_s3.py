@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
+import pytest
 from polars.testing import assert_frame_equal
 
 from cripto.market.importing import import_file
@@ -15,8 +16,14 @@ from tests.doubles.candles import random_walk
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-def test_a_file_is_imported_once_and_checked(s3_bucket: str, tmp_path: Path) -> None:
-    url = f"s3://{s3_bucket}/criptos"
+@pytest.fixture(params=["s3_bucket", "radosgw_bucket"])
+def bucket(request: pytest.FixtureRequest) -> str:
+    name: str = request.getfixturevalue(request.param)
+    return name
+
+
+def test_a_file_is_imported_once_and_checked(bucket: str, tmp_path: Path) -> None:
+    url = f"s3://{bucket}/criptos"
     candles = random_walk(["BTC", "ETH"], 300)
     candles.write_csv(tmp_path / "candles.csv")
     first = import_file(tmp_path / "candles.csv", open_lake(url), now=NOW)
@@ -28,8 +35,8 @@ def test_a_file_is_imported_once_and_checked(s3_bucket: str, tmp_path: Path) -> 
     assert (report.candles, report.suspicious) == (600, 0)
 
 
-def test_the_sample_is_the_same_on_s3_and_in_a_folder(s3_bucket: str, tmp_path: Path) -> None:
-    lakes = [open_lake(f"s3://{s3_bucket}"), open_lake(tmp_path.as_uri())]
+def test_the_sample_is_the_same_on_s3_and_in_a_folder(bucket: str, tmp_path: Path) -> None:
+    lakes = [open_lake(f"s3://{bucket}"), open_lake(tmp_path.as_uri())]
     for lake in lakes:
         lake.upsert(sample_candles())
         lake.upsert(sample_candles().tail(3).with_columns(close=pl.col("close") * 1))

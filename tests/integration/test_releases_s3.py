@@ -23,13 +23,19 @@ CLOCK = FixedClock(NOW)
 Opener = Callable[[], ObjectStore]
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["s3_bucket", "radosgw_bucket"])
+def bucket(request: pytest.FixtureRequest) -> str:
+    name: str = request.getfixturevalue(request.param)
+    return name
+
+
+@pytest.fixture(params=["folder", "s3_bucket", "radosgw_bucket"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Opens the same empty store, each time anew, as another process would."""
     if request.param == "folder":
         url = f"file://{tmp_path}/store"
     else:
-        url = f"s3://{request.getfixturevalue('s3_bucket')}/some/prefix"
+        url = f"s3://{request.getfixturevalue(request.param)}/some/prefix"
     return lambda: open_store(url)
 
 
@@ -111,8 +117,8 @@ def test_a_file_that_was_cut_off_is_refused(opened: Opener) -> None:
         ReleaseRegistry(opened()).read(manifest, entry)
 
 
-def test_the_next_version_is_found_behind_more_objects_than_one_page_lists(s3_bucket: str) -> None:
-    store = open_store(f"s3://{s3_bucket}")
+def test_the_next_version_is_found_behind_more_objects_than_one_page_lists(bucket: str) -> None:
+    store = open_store(f"s3://{bucket}")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: store.put(f"models/aaa_{number:04d}", b""), range(1001)))
     store.put("models/regressor_rf_20250729-2130.joblib", b"")

@@ -25,11 +25,11 @@ from tests.unit.serving.client import problem
 SPEC = default_spec()
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "s3_bucket", "radosgw_bucket"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "folder":
         return tmp_path.as_uri()
-    return f"s3://{request.getfixturevalue('s3_bucket')}/criptos"
+    return f"s3://{request.getfixturevalue(request.param)}/criptos"
 
 
 @pytest.fixture

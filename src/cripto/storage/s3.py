@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import NotModifiedError
+from obstore.exceptions import NotModifiedError, PreconditionError
 from obstore.store import S3Store as Client
 
 from cripto.errors import StorageUnavailable
@@ -89,7 +89,13 @@ class S3Store:
         """See `ObjectStore.replace`."""
         check_key(key)
         try:
-            return self._tag(obstore.put(self._client, key, data, mode={"e_tag": etag}), key)
+            try:
+                return self._tag(obstore.put(self._client, key, data, mode={"e_tag": etag}), key)
+            except PreconditionError:
+                # Ceph's gateway (16 at least) knows a tag only without its quotes, and refuses the one it gave
+                if not self._still_tagged(key, etag):
+                    raise
+                return self._tag(obstore.put(self._client, key, data, mode={"e_tag": etag.strip('"')}), key)
         except FAILURES as error:
             raise translated(error, self.url, key, writing=True) from error
 
@@ -165,6 +171,13 @@ class S3Store:
             if access.keys.token is not None:
                 config["session_token"] = access.keys.token
         return config
+
+    def _still_tagged(self, key: str, etag: str) -> bool:
+        """Whether the object is known to have just this tag, a quoted one."""
+        try:
+            return etag.startswith('"') and obstore.head(self._client, key)["e_tag"] == etag
+        except FAILURES:
+            return False
 
     def _read(self, result: "GetResult", key: str) -> StoredObject:
         tag = result.meta["e_tag"]

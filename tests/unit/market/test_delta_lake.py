@@ -22,7 +22,7 @@ from cripto.errors import (
 )
 from cripto.market.lake import DeltaLake, MemoryLake, open_lake
 from tests.doubles.candles import random_walk
-from tests.doubles.faulty_http import faulty_server
+from tests.doubles.faulty_s3 import Fault, faulty_s3
 
 
 def lake_in(folder: Path, **options: int) -> DeltaLake:
@@ -106,11 +106,11 @@ for turn in range(4):
 """
 
 
-@pytest.mark.parametrize("where", ["folder", "s3"])
+@pytest.mark.parametrize("where", ["folder", "s3_bucket", "radosgw_bucket"])
 def test_processes_that_upsert_lose_nothing_and_double_nothing(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    url = tmp_path.as_uri() if where == "folder" else f"s3://{request.getfixturevalue('s3_bucket')}"
+    url = tmp_path.as_uri() if where == "folder" else f"s3://{request.getfixturevalue(where)}"
     workers = [subprocess.Popen([sys.executable, "-c", UPSERT, url, str(seed)]) for seed in range(2)]
     assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
     held = open_lake(url).read("1d")
@@ -205,7 +205,7 @@ def test_a_store_below_a_file_needs_an_operator(tmp_path: Path) -> None:
 @contextmanager
 def faulty_lake(monkeypatch: pytest.MonkeyPatch, status: int, code: str) -> Iterator[DeltaLake]:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    with faulty_server(status, code) as server:
+    with faulty_s3(fault=Fault(status=status, code=code)) as server:
         options = {
             "aws_endpoint_url": server.url,
             "aws_allow_http": "true",
