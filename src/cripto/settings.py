@@ -89,6 +89,12 @@ class Settings(BaseSettings):
     """Least time between two reloads asked for over HTTP, in seconds; sooner ones get the last result."""
     admin_token: SecretStr | None = Field(default=None, min_length=16)
     """Token that `GET /reload` demands, as `Authorization: Bearer`. At least 16 characters; open where unset."""
+    public_key: str | None = None
+    """Ed25519 public keys whose signatures count, as PEM text or the path of a PEM file; one or several."""
+    require_signature: bool = False
+    """Whether a release or a channel pointer that no key in `CRIPTO_PUBLIC_KEY` signed is refused."""
+    signing_key: SecretStr | None = None
+    """Ed25519 private key that signs what is published and promoted, as PEM text or the path of a PEM file."""
     access_log: bool = False
     """Whether the server writes a line per request."""
     host: str = "127.0.0.1"
@@ -139,6 +145,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             field = str(item["loc"][0])
             name = Settings.variable(field) if field in Settings.model_fields else field
             problems.append(f"{name}: {item['msg'].removeprefix('Value error, ')}")
+    if settings is not None and settings.require_signature and settings.public_key is None:
+        problems.append("CRIPTO_REQUIRE_SIGNATURE: it says nothing of whom to trust without CRIPTO_PUBLIC_KEY")
     if problems or settings is None:
         raise InvalidSettings("; ".join(problems))
     return settings

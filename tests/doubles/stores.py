@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from cripto.errors import StorageUnavailable
 from cripto.storage import ObjectInfo, ObjectStore, StoredObject
 
-__all__ = ["FailingStore", "WatchedStore"]
+__all__ = ["FailingStore", "RepeatingStore", "WatchedStore"]
 
 
 class WatchedStore:
@@ -69,3 +69,18 @@ class FailingStore(WatchedStore):
             self.left -= 1
             if self.left < 0:
                 raise StorageUnavailable(f"{method} of {key} was not answered")
+
+
+class RepeatingStore(WatchedStore):
+    """Makes each conditional write twice and tells of the second: a client whose first answer was lost."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        super().__init__(store, lambda method, key: None)
+
+    def create(self, key: str, data: bytes) -> str:
+        super().create(key, data)
+        return super().create(key, data)
+
+    def replace(self, key: str, data: bytes, etag: str) -> str:
+        super().replace(key, data, etag)
+        return super().replace(key, data, etag)

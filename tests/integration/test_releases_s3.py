@@ -12,8 +12,9 @@ from cripto.domain.clock import FixedClock
 from cripto.domain.manifest import Manifest
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import NoRelease, ReleaseRefused, StorageUnavailable, WriteConflict
-from cripto.registry import Channel, ReleaseRegistry
+from cripto.registry import Channel, ReleaseRegistry, Trust
 from cripto.storage import ObjectStore, open_store
+from tests.doubles.keys import OURS, THEIRS
 from tests.doubles.releases import TOY_SPEC, fake_draft, publish_toy_release
 from tests.doubles.stores import FailingStore, WatchedStore
 
@@ -107,6 +108,25 @@ def test_of_two_promotions_of_the_same_pointer_exactly_one_wins(opened: Opener) 
         won = [channel for channel in pool.map(promote, versions[1:]) if channel is not None]
     assert won == [ReleaseRegistry(opened()).channel("1d", "1d")]
     assert won[0].sequence == 2
+
+
+def test_a_release_and_its_pointer_are_signed_and_keys_change(opened: Opener) -> None:
+    both = Trust((OURS.public, THEIRS.public), required=True)
+    old = ReleaseRegistry(opened(), trust=both, signer=OURS)
+    version = old.publish(fake_draft()).release
+    known = old.promote(version, "1d", CLOCK)
+    assert old.channel_since("1d", "1d", known) is known
+
+    new = ReleaseRegistry(opened(), trust=both, signer=THEIRS)
+    assert len(new.sign(version)) == 2
+    assert new.promote(version, "1d", CLOCK).sequence == 2
+    reader = ReleaseRegistry(opened(), trust=Trust((THEIRS.public,), required=True))
+    assert reader.resolve("1d", "1d") == version
+    assert reader.channel_since("1d", "1d", known) == reader.channel("1d", "1d")
+
+    opened().put(f"models/releases/{version}/manifest.sig", b"{}")
+    with pytest.raises(ReleaseRefused, match="signatures are malformed"):
+        reader.resolve("1d", "1d")
 
 
 def test_a_file_that_was_cut_off_is_refused(opened: Opener) -> None:

@@ -50,6 +50,8 @@ def test_what_kubernetes_injects_for_our_service_is_no_setting(monkeypatch: pyte
         ("CRIPTO_RELOAD_SECONDS", "-1"),
         ("CRIPTO_ADMIN_TOKEN", "short"),
         ("CRIPTO_ACCESS_LOG", "maybe"),
+        ("CRIPTO_REQUIRE_SIGNATURE", "maybe"),
+        ("CRIPTO_REQUIRE_SIGNATURE", "true"),
         ("BUCKET_NAME", "Not A Bucket"),
         ("PORT", "65536"),
         ("PORT", "http"),
@@ -82,6 +84,20 @@ def test_an_empty_value_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_token_is_masked_wherever_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRIPTO_ADMIN_TOKEN", "a-long-enough-secret")
     assert "a-long-enough-secret" not in repr(load_settings())
+
+
+def test_a_signature_is_not_required_of_nobody_in_particular(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRIPTO_REQUIRE_SIGNATURE", "true")
+    monkeypatch.setenv("CRIPTO_PUBLIC_KEY", "")
+    with pytest.raises(InvalidSettings, match=r"CRIPTO_REQUIRE_SIGNATURE: .* CRIPTO_PUBLIC_KEY"):
+        load_settings()
+    monkeypatch.setenv("CRIPTO_PUBLIC_KEY", "/etc/cripto/public.pem")
+    assert load_settings().require_signature
+
+
+def test_the_signing_key_is_masked_wherever_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRIPTO_SIGNING_KEY", "-----BEGIN PRIVATE KEY-----\nsecret")
+    assert "secret" not in repr(load_settings())
 
 
 def test_quotes_are_upper_case_and_unique(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,12 +81,14 @@ def _release(parts: Installation) -> Check:
 def _integrity(parts: Installation) -> Check:
     settings = parts.settings
     version = parts.registry.resolve(settings.interval, settings.interval, settings.release)
-    manifest = parts.registry.manifest(version)
+    manifest, signed_by = parts.registry.signed_manifest(version)
     findings = parts.registry.verify(manifest)
     if findings:
         remedy = "publish the release again, or promote another with `cripto models promote`"
         return Check(LOADING, "integrity", "failed", "; ".join(map(str, findings)), remedy)
     detail = f"{len(manifest.every_file)} files of {version} have the size and SHA-256 of the manifest"
+    if parts.trust.keys:
+        detail += f", signed by {signed_by or 'no trusted key'}"
     return Check(LOADING, "integrity", "ok", detail)
 
 

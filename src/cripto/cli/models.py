@@ -1,13 +1,14 @@
 """``cripto models``: the releases of the store."""
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from cripto.cli.console import output, print_json, table
 from cripto.cli.exits import FOUND
-from cripto.cli.options import AsJson
+from cripto.cli.options import AsJson, Version
+from cripto.cli.signing import keygen, sign
 from cripto.cli.wiring import Installation, installation
 from cripto.domain.clock import rfc3339
 from cripto.domain.manifest import Manifest
@@ -17,17 +18,17 @@ from cripto.registry import Channel
 
 __all__ = ["build", "promoted"]
 
-Version = Annotated[str, typer.Argument(metavar="VERSAO", help="Version of the release: YYYYMMDD-HHMM.")]
-
 
 def build() -> typer.Typer:
     """Return the commands of the group."""
-    group = typer.Typer(no_args_is_help=True, help="List, check, promote and roll back releases.")
+    group = typer.Typer(no_args_is_help=True, help="List, check, sign, promote and roll back releases.")
     group.command("list")(list_releases)
     group.command("show")(show)
     group.command("verify")(verify)
+    group.command("sign")(sign)
     group.command("promote")(promote)
     group.command("rollback")(rollback)
+    group.command("keygen")(keygen)
     return group
 
 
@@ -36,21 +37,26 @@ def list_releases(as_json: AsJson = False) -> None:
     parts = installation()
     listed: list[dict[str, Any]] = []
     refused: list[dict[str, str]] = []
-    channels: dict[str, Channel | None] = {}
+    channels: dict[str, ReleaseVersion | None] = {}
     for version in parts.registry.versions():
         try:
-            manifest = parts.registry.manifest(version)
+            manifest, signed_by = parts.registry.signed_manifest(version)
         except ReleaseRefused as error:
             refused.append({"release": str(version), "reason": error.reason})
             continue
-        if manifest.interval not in channels:
-            channels[manifest.interval] = parts.registry.channel(manifest.interval, parts.settings.interval)
-        channel = channels[manifest.interval]
-        listed.append(_summary(manifest) | {"promoted": channel is not None and channel.release == version})
+        interval = manifest.interval
+        if interval not in channels:
+            channels[interval] = None
+            try:
+                channel = parts.registry.channel(interval, parts.settings.interval)
+                channels[interval] = None if channel is None else channel.release
+            except ReleaseRefused as error:
+                refused.append({"release": error.release, "reason": error.reason})
+        listed.append(_summary(manifest, signed_by) | {"promoted": channels[interval] == version})
     if as_json:
         print_json({"releases": listed, "refused": refused})
         return
-    rows = table("release", "interval", "created", "assets>", "rows>", "promoted")
+    rows = table("release", "interval", "created", "assets>", "rows>", "signed by", "promoted")
     for item in listed:
         rows.add_row(
             item["release"],
@@ -58,6 +64,7 @@ def list_releases(as_json: AsJson = False) -> None:
             item["created"],
             str(item["assets"]),
             str(item["rows"]),
+            item["signed_by"] or "",
             "yes" if item["promoted"] else "",
         )
     output.print(rows)
@@ -67,12 +74,12 @@ def list_releases(as_json: AsJson = False) -> None:
 
 def show(version: Version, as_json: AsJson = False) -> None:
     """Show one release: what it holds, what it was trained on, and its scores."""
-    manifest = installation().registry.manifest(ReleaseVersion.parse(version))
+    manifest, signed_by = installation().registry.signed_manifest(ReleaseVersion.parse(version))
     if as_json:
-        print_json(json.loads(manifest.to_bytes()))
+        print_json(json.loads(manifest.to_bytes()) | {"signed_by": signed_by})
         return
-    for name, value in _summary(manifest).items():
-        output.print(f"{name}: {value}", markup=False)
+    for name, value in _summary(manifest, signed_by).items():
+        output.print(f"{name.replace('_', ' ')}: {'' if value is None else value}".rstrip(), markup=False)
     rows = table("model", "estimator", "skill>", "verdict", "parity>")
     for model in manifest.models:
         skill = model.metrics.get("skill")
@@ -87,22 +94,31 @@ def show(version: Version, as_json: AsJson = False) -> None:
 
 
 def verify(version: Version, as_json: AsJson = False) -> None:
-    """Check size and SHA-256 of every file of a release. Exit code 1 if one is wrong or missing."""
+    """Check size and SHA-256 of every file of a release, and its signature where CRIPTO_PUBLIC_KEY is set.
+
+    Exit code 1 if a file is wrong or missing, 3 if the manifest or a signature is refused.
+    """
     parts = installation()
-    manifest = parts.registry.manifest(ReleaseVersion.parse(version))
+    manifest, signed_by = parts.registry.signed_manifest(ReleaseVersion.parse(version))
     findings = parts.registry.verify(manifest)
     if as_json:
         print_json(
             {
                 "release": version,
                 "files": len(manifest.every_file),
+                "signed_by": signed_by,
                 "findings": [{"path": finding.path, "problem": finding.problem} for finding in findings],
             }
         )
     else:
         for finding in findings:
             output.print(str(finding), markup=False)
-        output.print(f"release {version}: {len(manifest.every_file)} files, {len(findings)} wrong")
+        who = f"signed by {signed_by}" if signed_by else "signed by no trusted key"
+        signature = who if parts.trust.keys else "signatures not looked at: CRIPTO_PUBLIC_KEY is not set"
+        output.print(
+            f"release {version}: {len(manifest.every_file)} files, {len(findings)} wrong; {signature}",
+            markup=False,
+        )
     if findings:
         raise typer.Exit(FOUND)
 
@@ -134,6 +150,7 @@ def _say(channel: Channel, as_json: bool) -> None:
         "release": str(channel.release),
         "sequence": channel.sequence,
         "promoted_at": rfc3339(channel.promoted_at),
+        "signed_by": channel.signed_by,
     }
     if as_json:
         print_json(value)
@@ -143,7 +160,7 @@ def _say(channel: Channel, as_json: bool) -> None:
         )
 
 
-def _summary(manifest: Manifest) -> dict[str, Any]:
+def _summary(manifest: Manifest, signed_by: str | None) -> dict[str, Any]:
     training = manifest.training
     return {
         "release": str(manifest.release),
@@ -152,4 +169,5 @@ def _summary(manifest: Manifest) -> dict[str, Any]:
         "assets": len(training.get("assets", ())),
         "rows": training.get("rows"),
         "source_revision": manifest.source_revision,
+        "signed_by": signed_by,
     }

@@ -47,6 +47,7 @@ def train_release(
     """Train with a progress display and return what came of it."""
     from cripto.training import TrainingPlan, train
 
+    parts.registry.check_signer()  # now, not after an hour of fitting
     chosen: dict[str, Any] = {}
     if seed is not None:
         chosen["seed"] = seed

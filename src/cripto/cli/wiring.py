@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cripto.cli.keys import read_signer, read_trust
 from cripto.domain.clock import Clock, SystemClock
 from cripto.domain.interval import parse_interval
 from cripto.settings import Settings, load_settings
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from cripto.forecasting.release import Releases
     from cripto.forecasting.service import PredictionService
     from cripto.market.lake import CandleLake
-    from cripto.registry import ReleaseRegistry
+    from cripto.registry import ReleaseRegistry, SigningKey, Trust
     from cripto.storage import ObjectStore
 
 __all__ = ["Installation", "installation"]
@@ -35,11 +36,21 @@ class Installation:
         return open_store(self.settings.store_url)
 
     @cached_property
+    def trust(self) -> "Trust":
+        """Whose signatures count."""
+        return read_trust(self.settings)
+
+    @cached_property
+    def signer(self) -> "SigningKey | None":
+        """The key that signs what is published and promoted, if there is one."""
+        return read_signer(self.settings)
+
+    @cached_property
     def registry(self) -> "ReleaseRegistry":
         """The releases in the store."""
         from cripto.registry import ReleaseRegistry
 
-        return ReleaseRegistry(self.store)
+        return ReleaseRegistry(self.store, trust=self.trust, signer=self.signer)
 
     @cached_property
     def lake(self) -> "CandleLake":
@@ -88,5 +99,8 @@ class Installation:
 
 
 def installation() -> Installation:
-    """Read the settings and return what they describe; nothing is connected to yet."""
-    return Installation(load_settings(), SystemClock())
+    """Read the settings, and the keys they name, and return what they describe; nothing is connected to yet."""
+    parts = Installation(load_settings(), SystemClock())
+    # a key that cannot be used stops every command at start, as any other setting does
+    _ = parts.trust, parts.signer
+    return parts

@@ -19,6 +19,7 @@ __all__ = ["SCHEMA_VERSION", "FileEntry", "Manifest", "ModelEntry", "release_fol
 SCHEMA_VERSION = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_UNLISTED = {"manifest.json", "manifest.sig"}
 
 
 def release_folder(version: ReleaseVersion) -> str:
@@ -83,7 +84,7 @@ class Manifest:
         folder = release_folder(self.release)
         for entry in (*self.files, *(model.onnx for model in self.models)):
             name = entry.path.removeprefix(folder)
-            if name == entry.path or _FILE_NAME.fullmatch(name) is None or name == "manifest.json":
+            if name == entry.path or _FILE_NAME.fullmatch(name) is None or name in _UNLISTED:
                 raise InvalidInput(f"{entry.path!r} is not a file of release {self.release}")
         for model in self.models:
             if model.joblib.path != ModelFile(model.name, self.release).key:
@@ -99,7 +100,7 @@ class Manifest:
 
     @property
     def every_file(self) -> tuple[FileEntry, ...]:
-        """Every file of the release but the manifest: models in both forms, then the others."""
+        """Every file of the release but the manifest and its signatures: models in both forms, then the others."""
         return (*(entry for model in self.models for entry in (model.joblib, model.onnx)), *self.files)
 
     def to_bytes(self) -> bytes:

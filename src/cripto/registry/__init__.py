@@ -1,8 +1,23 @@
-"""Releases in the object store: published whole, resolved once, read by version; and their conversion."""
+"""Releases in the object store: published whole, signed, resolved once, read by version; and their conversion."""
 
 from cripto.registry.channel import Channel, channel_key
 from cripto.registry.draft import ModelDraft, ReleaseDraft
 from cripto.registry.mirror import Mirror
 from cripto.registry.releases import Finding, ReleaseRegistry
+from cripto.registry.signing import ANYONE, PublicKey, Signature, SigningKey, Trust, read_public_keys
 
-__all__ = ["Channel", "Finding", "Mirror", "ModelDraft", "ReleaseDraft", "ReleaseRegistry", "channel_key"]
+__all__ = [
+    "ANYONE",
+    "Channel",
+    "Finding",
+    "Mirror",
+    "ModelDraft",
+    "PublicKey",
+    "ReleaseDraft",
+    "ReleaseRegistry",
+    "Signature",
+    "SigningKey",
+    "Trust",
+    "channel_key",
+    "read_public_keys",
+]

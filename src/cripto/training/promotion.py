@@ -21,16 +21,15 @@ def promote(
     if not asked:
         return False, "promotion was not asked for"
     reason = "promotion was asked for; the current release could not be read"
-    current = registry.channel(manifest.interval, default_interval)
-    if current is not None:
-        try:
+    try:
+        current = registry.channel(manifest.interval, default_interval)
+        if current is not None:
             worse, why = is_worse(manifest, registry.manifest(current.release))
-        except (UnknownRelease, ReleaseRefused):
-            pass
-        else:
             if worse:
                 return False, why
             reason = f"promotion was asked for; {why}"
+    except (UnknownRelease, ReleaseRefused):
+        pass  # the pointer or what it points at: neither keeps a good release from its place
     try:
         registry.promote(manifest.release, default_interval, clock)
     except WriteConflict:

@@ -10,7 +10,8 @@ from cripto.domain.feature_spec import Feature
 from cripto.domain.manifest import Manifest
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.domain.release_version import ReleaseVersion
-from cripto.registry import Channel, ReleaseRegistry
+from cripto.errors import ReleaseRefused
+from cripto.registry import Channel, ReleaseRegistry, Trust, read_public_keys
 from cripto.storage import MemoryStore
 
 FOLDER = Path(__file__).parent
@@ -66,3 +67,57 @@ def test_a_channel_of_schema_1_is_read(registry: ReleaseRegistry) -> None:
 def test_a_channel_of_schema_1_is_written_as_it_was() -> None:
     data = (FOLDER / "channel_1.json").read_bytes()
     assert Channel.from_bytes(data, "").to_bytes() == data
+
+
+@pytest.fixture
+def signed() -> MemoryStore:
+    """The golden manifest with its signature, and the pointer that is signed by the same key."""
+    store = MemoryStore()
+    for end, name in (("json", "manifest_1.json"), ("sig", "manifest_1.sig")):
+        store.put(f"models/releases/{VERSION}/manifest.{end}", (FOLDER / name).read_bytes())
+    store.put("models/channels/production.json", (FOLDER / "channel_2.json").read_bytes())
+    return store
+
+
+@pytest.fixture
+def strict(signed: MemoryStore) -> ReleaseRegistry:
+    """A registry that demands signatures by the golden key; only its public half exists."""
+    return ReleaseRegistry(signed, trust=Trust(read_public_keys((FOLDER / "public_key.pem").read_text()), True))
+
+
+def test_a_signature_file_of_schema_1_still_proves_its_manifest(strict: ReleaseRegistry) -> None:
+    manifest, signed_by = strict.signed_manifest(VERSION)
+    assert manifest.release == VERSION
+    assert signed_by == "0b3e3fb7e58a7024"
+
+
+def test_a_channel_of_schema_2_still_proves_itself(strict: ReleaseRegistry) -> None:
+    channel = strict.channel("1d", "1d")
+    assert channel is not None
+    assert (channel.release, channel.sequence, channel.interval) == (VERSION, 3, "1d")
+    assert channel.promoted_at == datetime(2025, 7, 30, 8, 0, tzinfo=UTC)
+    assert list(map(str, channel.history)) == ["20250727-2130", "20250728-213005"]
+    assert channel.signed_by == "0b3e3fb7e58a7024"
+    assert strict.resolve("1d", "1d") == VERSION
+
+
+def test_a_channel_of_schema_2_is_written_as_it_was() -> None:
+    data = (FOLDER / "channel_2.json").read_bytes()
+    assert Channel.from_bytes(data, "").to_bytes() == data
+
+
+def test_the_golden_signature_holds_for_no_other_manifest(signed: MemoryStore, strict: ReleaseRegistry) -> None:
+    path = f"models/releases/{VERSION}/manifest.json"
+    signed.put(path, signed.get(path).data.replace(b"RandomForestRegressor", b"RandomForestRegressoR", 1))
+    with pytest.raises(ReleaseRefused, match="is not valid"):
+        strict.manifest(VERSION)
+
+
+def test_the_golden_signature_does_not_survive_a_changed_bit(signed: MemoryStore, strict: ReleaseRegistry) -> None:
+    path = f"models/releases/{VERSION}/manifest.sig"
+    data = bytearray(signed.get(path).data)
+    place = data.index(b'"signature": "') + 20
+    data[place] = ord("A") if data[place] != ord("A") else ord("B")
+    signed.put(path, bytes(data))
+    with pytest.raises(ReleaseRefused, match="is not valid"):
+        strict.manifest(VERSION)

@@ -92,6 +92,12 @@ def test_a_path_outside_the_release_is_refused(path: str) -> None:
         Manifest.from_bytes(changed(lambda value: value["models"][0]["onnx"].update(path=path)))
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sig"])
+def test_a_manifest_lists_neither_itself_nor_its_signatures(name: str) -> None:
+    with pytest.raises(InvalidInput, match="not a file of release"):
+        replace(MANIFEST, files=(entry(FOLDER + name),))
+
+
 def test_a_joblib_must_be_the_models_own() -> None:
     other = replace(MANIFEST.models[0], joblib=MANIFEST.models[1].joblib)
     with pytest.raises(InvalidInput, match="is not regressor_rf"):

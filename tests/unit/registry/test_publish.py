@@ -163,7 +163,7 @@ def test_the_next_version_is_found_behind_more_objects_than_one_page_lists() -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["../../x", "a/b", "manifest.json", ".hidden", "", "regressor_rf.onnx", "x" * 200]
+    "name", ["../../x", "a/b", "manifest.json", "manifest.sig", ".hidden", "", "regressor_rf.onnx", "x" * 200]
 )
 def test_a_file_with_a_hostile_name_is_refused_before_anything_is_written(name: str) -> None:
     store = MemoryStore()

@@ -7,9 +7,10 @@ import pytest
 
 from cripto.domain.clock import FixedClock
 from cripto.domain.manifest import Manifest
-from cripto.registry import ReleaseRegistry
+from cripto.registry import ReleaseRegistry, Trust
 from cripto.storage import MemoryStore
 from cripto.training.promotion import is_worse, promote
+from tests.doubles.keys import OURS
 from tests.doubles.releases import fake_draft
 from tests.doubles.stores import WatchedStore
 from tests.unit.training.toys import NOW
@@ -86,6 +87,18 @@ def test_current_release_that_is_gone_is_replaced() -> None:
     promoted, reason = promote(registry, publish(registry, "20260102-0000", -1.0), "1d", True, later)
     assert promoted
     assert "could not be read" in reason
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_pointer_that_nobody_signed_is_replaced_when_asked_and_kills_no_training(asked: bool) -> None:
+    store = MemoryStore()
+    plain = ReleaseRegistry(store)
+    promote(plain, publish(plain, "20260101-0000", 0.01), "1d", False, CLOCK)
+    strict = ReleaseRegistry(store, trust=Trust((OURS.public,), required=True), signer=OURS)
+    promoted, reason = promote(strict, publish(strict, "20260102-0000", -1.0), "1d", asked, CLOCK)
+    assert promoted is asked
+    assert ("could not be read" in reason) is asked
+    assert served(strict if asked else plain) == ("20260102-0000" if asked else "20260101-0000")
 
 
 def test_release_waits_when_somebody_else_moves_the_channel_meanwhile() -> None:
