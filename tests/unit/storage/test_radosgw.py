@@ -98,7 +98,7 @@ with radosgw(Path(sys.argv[1])):
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_when_its_process_is_ended(
     how: signal.Signals, radosgw_server: Gateway, tmp_path: Path
 ) -> None:
