@@ -172,11 +172,16 @@ class ReleaseRefused(OperatorError):
 
 
 class ModelRefused(OperatorError):
-    """A model that cannot be converted, loaded or trusted to agree with its source, and why."""
+    """A model that cannot be converted, loaded or trusted to agree with its source, and why.
 
-    def __init__(self, model: str, reason: str) -> None:
+    ``final`` is a verdict about the model's bytes, which this installation will always give again: only such a
+    one may be remembered.
+    """
+
+    def __init__(self, model: str, reason: str, *, final: bool = False) -> None:
         self.model = model
         self.reason = reason
+        self.final = final
         super().__init__(f"model {model} refused: {reason}")
 
 

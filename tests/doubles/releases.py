@@ -62,7 +62,7 @@ def toy_estimators(features: int, seed: int = 0) -> Mapping[str, Any]:
     }
 
 
-def joblib_bytes(value: object, compress: int = 3) -> bytes:
+def joblib_bytes(value: object, compress: int | tuple[str, int] = 3) -> bytes:
     """What ``joblib.dump`` writes."""
     import joblib
 

@@ -12,7 +12,7 @@ from cripto.domain.clock import FixedClock
 from cripto.domain.manifest import Manifest
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import NoRelease, ReleaseRefused, StorageUnavailable, WriteConflict
-from cripto.registry import Channel, ReleaseRegistry, Trust
+from cripto.registry import Channel, ReleaseRegistry, Trust, bare_files, read_bare
 from cripto.storage import ObjectStore, open_store
 from tests.doubles.keys import OURS, THEIRS
 from tests.doubles.releases import TOY_SPEC, fake_draft, publish_toy_release
@@ -143,3 +143,22 @@ def test_the_next_version_is_found_behind_more_objects_than_one_page_lists(bucke
         list(pool.map(lambda number: store.put(f"models/aaa_{number:04d}", b""), range(1001)))
     store.put("models/regressor_rf_20250729-2130.joblib", b"")
     assert str(ReleaseRegistry(store).next_version(CLOCK)) == "20250729-213007"
+
+
+def test_bare_joblibs_are_found_behind_more_objects_than_one_page_lists(s3_bucket: str) -> None:
+    store = open_store(f"s3://{s3_bucket}")
+    versions = [
+        f"202501{day:02}-{hour:02}{minute:02}" for day in range(1, 8) for hour in range(24) for minute in range(6)
+    ]
+    keys = [f"models/classifier_log_{version}.joblib" for version in versions]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: store.put(key, b"bare"), keys))
+    store.put("models/regressor_rf_20250729-2130.joblib", b"bare")
+    store.put("models/regressor_gbr_20250729-2131.joblib", b"of a release")
+    store.put("models/releases/20250729-2131/classifier_log.onnx", b"of a release")
+    found = bare_files(store)
+    assert len(keys) > 1000
+    assert [str(file.version) for file in found["classifier_log"]] == sorted(versions, reverse=True)
+    assert [file.key for file in found["regressor_rf"]] == ["models/regressor_rf_20250729-2130.joblib"]
+    assert "regressor_gbr" not in found
+    assert read_bare(store, found["classifier_log"][0]) == b"bare"

@@ -5,7 +5,7 @@ order and no neighbour reaches them, to the last bit on one machine. ``docs/feat
 """
 
 from cripto.features.builder import build_features, check_spec, latest_features
-from cripto.features.spec import FORMULAS_VERSION, default_spec, spec_of
+from cripto.features.spec import FORMULAS_VERSION, default_spec, spec_of, spec_of_names
 
 __all__ = [
     "FORMULAS_VERSION",
@@ -14,4 +14,5 @@ __all__ = [
     "default_spec",
     "latest_features",
     "spec_of",
+    "spec_of_names",
 ]

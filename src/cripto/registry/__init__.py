@@ -1,5 +1,6 @@
 """Releases in the object store: published whole, signed, resolved once, read by version; and their conversion."""
 
+from cripto.registry.bare import BareFile, BareSurvey, bare_files, read_bare, survey_bare
 from cripto.registry.channel import Channel, channel_key
 from cripto.registry.draft import ModelDraft, ReleaseDraft
 from cripto.registry.mirror import Mirror
@@ -8,6 +9,8 @@ from cripto.registry.signing import ANYONE, PublicKey, Signature, SigningKey, Tr
 
 __all__ = [
     "ANYONE",
+    "BareFile",
+    "BareSurvey",
     "Channel",
     "Finding",
     "Mirror",
@@ -18,6 +21,9 @@ __all__ = [
     "Signature",
     "SigningKey",
     "Trust",
+    "bare_files",
     "channel_key",
+    "read_bare",
     "read_public_keys",
+    "survey_bare",
 ]

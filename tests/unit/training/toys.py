@@ -67,4 +67,7 @@ def no_conversion(
     models: Mapping[str, bytes], probes: NDArray[np.float64], features: Sequence[str]
 ) -> dict[str, Conversion]:
     """Converts nothing, at once: for tests that open no graph."""
-    return {name: Conversion(b"onnx of " + name.encode(), {"log_return": 0.0}, "Toy") for name in models}
+    return {
+        name: Conversion(b"onnx of " + name.encode(), {"log_return": 0.0}, "Toy", tuple(features))
+        for name in models
+    }

@@ -4,11 +4,11 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cripto.domain.model_name import tipo_of
 from cripto.errors import InvalidInput, ModelRefused
+from cripto.registry.convert._answers import Conversion, believed
 from cripto.registry.convert._frames import decode_frame, encode_frame
 from cripto.registry.convert._process import ChildFailed, Limits, run_child
 
@@ -16,15 +16,7 @@ if TYPE_CHECKING:  # the child imports this package, and scans a file before it 
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = [
-    "LARGEST_DIFFERENCE",
-    "LIMITS",
-    "UNTRUSTED",
-    "Conversion",
-    "convert_each",
-    "convert_model",
-    "convert_models",
-]
+__all__ = ["LIMITS", "UNTRUSTED", "convert_each", "convert_model", "convert_models"]
 
 LIMITS = Limits()
 """What a conversion may take, all of its models together."""
@@ -32,26 +24,7 @@ LIMITS = Limits()
 UNTRUSTED = Limits(seconds=20.0)
 """What the conversion of one file that somebody else wrote may take."""
 
-LARGEST_DIFFERENCE = 1e-6
-"""How far a graph may be from its estimator: relative on the price, absolute on the probability."""
-
-_PROOF = {"regressor": "price_relative", "classifier": "probability"}
 _COMMAND = (sys.executable, "-I", "-m", "cripto.registry.convert.child")
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """A model as it is served, and the proof that it is the one that was trained.
-
-    The graph takes ``features``, float64 [N, n_features], and gives one output, float64 [N, 1]: ``log_return``
-    of a regressor, ``probability`` (of a rise) of a classifier. Any batch size and thread count give the same
-    bits. ``parity`` holds the largest differences from scikit-learn on the probe rows: ``price_relative`` and
-    ``log_return``, or ``probability``. ``estimator`` names the classes that were fitted, outermost first.
-    """
-
-    onnx: bytes
-    parity: dict[str, float]
-    estimator: str
 
 
 def convert_model(
@@ -82,11 +55,37 @@ def convert_models(
     matrix = np.ascontiguousarray(probes, dtype="<f8")
     if matrix.ndim != 2 or not len(matrix) or matrix.shape[1] != len(features) or not np.isfinite(matrix).all():
         raise InvalidInput(f"probe rows are finite and of shape (n, {len(features)}), n at least 1")
+    return _convert(models, matrix.tobytes(), features, limits)
+
+
+def convert_each(
+    models: Mapping[str, bytes], features: Sequence[str] | None = None, limits: Limits = UNTRUSTED
+) -> dict[str, Conversion | ModelRefused]:
+    """Convert files that somebody else wrote, each in a child of its own: one's refusal never loses another.
+
+    Without ``features`` each file must say itself on which it was fitted. The probe rows are the child's: 256
+    standard normal ones, the same each time. ``limits`` are those of each model. A refusal is ``final`` where
+    this installation will always say the same of the same bytes, and not where the child crashed, lingered,
+    ran out of memory or lacks a library. Raises `InvalidInput` for names that cannot be used.
+    """
+    results: dict[str, Conversion | ModelRefused] = {}
+    for name, file in models.items():
+        try:
+            results.update(_convert({name: file}, b"", features, limits))
+        except ModelRefused as refused:
+            results[name] = refused
+    return results
+
+
+def _convert(
+    models: Mapping[str, bytes], matrix: bytes, features: Sequence[str] | None, limits: Limits
+) -> dict[str, Conversion]:
+    """Ask one child; ``matrix`` holds the probe rows, and is empty where the child takes its own."""
     header = {
         "models": [{"name": name, "tipo": tipo_of(name)} for name in models],
-        "features": list(features),
+        "features": None if features is None else list(features),
     }
-    request = encode_frame(header, [matrix.tobytes(), *models.values()])
+    request = encode_frame(header, [matrix, *models.values()])
     if not models:
         return {}
     every = ", ".join(models)
@@ -100,45 +99,19 @@ def convert_models(
         results = list(zip(models, found["models"], graphs, strict=True))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelRefused(every, "the conversion process gave a malformed answer") from error
-    return {name: _believe(name, result, graph) for name, result, graph in results}
+    return {name: _read(name, result, graph, features) for name, result, graph in results}
 
 
-def convert_each(
-    models: Mapping[str, bytes],
-    probes: "NDArray[np.float64] | None",
-    features: Sequence[str],
-    limits: Limits = UNTRUSTED,
-) -> dict[str, Conversion | ModelRefused]:
-    """Convert files that somebody else wrote, each in a child of its own: one's refusal never loses another.
-
-    Without ``probes``, standard normal rows are used, the same each time. ``limits`` are those of each model.
-    Raises `InvalidInput` for names or probes that cannot be used.
-    """
-    import numpy as np
-
-    rows = np.random.default_rng(0).standard_normal((256, len(features))) if probes is None else probes
-    results: dict[str, Conversion | ModelRefused] = {}
-    for name, file in models.items():
-        try:
-            results[name] = convert_model(name, file, rows, features, limits)
-        except ModelRefused as refused:
-            results[name] = refused
-    return results
-
-
-def _believe(name: str, result: Any, graph: bytes) -> Conversion:
+def _read(name: str, result: Any, graph: bytes, features: Sequence[str] | None) -> Conversion:
     """One model's answer as a value; raise `ModelRefused` for a refusal, or an answer that proves nothing."""
+    if not isinstance(result, dict) or "refused" not in result:
+        raise ModelRefused(name, "the conversion process gave a malformed answer")
+    if (reason := result["refused"]) is not None:
+        raise ModelRefused(name, str(reason)[:500], final=result.get("final") is True)
     try:
-        if (refused := result["refused"]) is not None:
-            raise ModelRefused(name, str(refused)[:500])
-        parity = {str(key): float(number) for key, number in result["parity"].items()}
-        proof = parity[_PROOF[tipo_of(name)]]
-        estimator = str(result["estimator"])[:200]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelRefused(name, "the conversion process gave a malformed answer") from error
-    if not graph or not all(map(math.isfinite, parity.values())) or not 0 <= proof <= LARGEST_DIFFERENCE:
-        raise ModelRefused(name, f"its graph and its estimator differ by {proof:g}")
-    return Conversion(graph, parity, estimator)
+        return believed(tipo_of(name), result, graph, features)
+    except ValueError as error:
+        raise ModelRefused(name, f"the conversion process gave an answer that proves nothing: {error}") from error
 
 
 def _environment() -> dict[str, str]:

@@ -162,7 +162,7 @@ def test_a_tree_takes_the_branch_of_scikit_learn_at_its_very_threshold() -> None
 def test_every_joblib_compressor_is_read() -> None:
     model = LinearRegression().fit(ROWS, RETURNS)
     for compress in (0, 9, ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)):
-        assert convert(joblib_bytes(model, compress))[0]["refused"] is None  # type: ignore[arg-type]
+        assert convert(joblib_bytes(model, compress))[0]["refused"] is None
 
 
 class Sneaky(LinearRegression):  # type: ignore[misc]

@@ -93,6 +93,6 @@ def test_a_second_pickle_after_the_first_is_refused() -> None:
 def test_one_hostile_file_loses_no_other() -> None:
     files = {**toy_files(3), "regressor_lin": b"rubbish", "regressor_rf": b""}
     files = {name: files[name] for name in ("regressor_lin", "classifier_log")}
-    found = convert_each(files, None, ("a", "b", "c"))
+    found = convert_each(files, ("a", "b", "c"))
     assert isinstance(found["regressor_lin"], ModelRefused)
     assert isinstance(found["classifier_log"], Conversion)

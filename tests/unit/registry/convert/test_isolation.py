@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import joblib
@@ -18,6 +19,7 @@ from cripto.registry.convert import convert_each
 from cripto.registry.convert._frames import decode_frame, encode_frame
 from cripto.registry.convert.child.refusal import Refused
 from cripto.registry.convert.child.scan import scan
+from tests.doubles.hostile import Gadget, Raw
 from tests.doubles.releases import joblib_bytes
 
 NAMES = ("a", "b", "c")
@@ -32,29 +34,19 @@ sys.stderr.write(" ".join(sorted({"numpy", "sklearn", "onnx", "onnxruntime", "jo
 """
 
 
-def asked(file: bytes) -> tuple[dict[str, Any], str]:
+def asked(file: bytes, features: Sequence[str] | None = NAMES) -> tuple[dict[str, Any], str]:
     """The child's answer on one model, and which of the heavy libraries it had imported by then."""
-    header = {"models": [{"name": "regressor_rf", "tipo": "regressor"}], "features": list(NAMES)}
-    request = encode_frame(header, [ROWS.tobytes(), file])
+    header = {"models": [{"name": "regressor_rf", "tipo": "regressor"}], "features": features}
+    request = encode_frame(header, [b"" if features is None else ROWS.tobytes(), file])
     done = subprocess.run([sys.executable, "-c", WATCHED], input=request, capture_output=True, check=True)
     found, _ = decode_frame(done.stdout)
     return found["models"][0], done.stderr.decode()
 
 
 def refusal(file: bytes) -> str:
-    found = convert_each({"regressor_rf": file}, ROWS, NAMES)["regressor_rf"]
+    found = convert_each({"regressor_rf": file}, NAMES)["regressor_rf"]
     assert isinstance(found, ModelRefused)
     return found.reason
-
-
-class Gadget:
-    """Pickles as a call."""
-
-    def __init__(self, function: Any, *args: Any) -> None:
-        self.call = function, args
-
-    def __reduce__(self) -> Any:
-        return self.call
 
 
 @pytest.mark.parametrize(
@@ -138,16 +130,6 @@ def with_tree(change: Any) -> bytes:
     return joblib_bytes(model)
 
 
-class Raw:
-    """Pickles as an extension type does, with a state that is never checked."""
-
-    def __init__(self, kind: type, args: Any, state: Any) -> None:
-        self.reduced = kind, args, state
-
-    def __reduce__(self) -> Any:
-        return self.reduced
-
-
 def set_left(child: int) -> Any:
     def change(_: dict[str, Any], nodes: Any) -> None:
         nodes["left_child"][0] = child
@@ -173,7 +155,7 @@ def test_a_tree_that_leads_out_of_its_nodes_is_refused_not_walked(change: Any) -
 
 
 def test_the_same_way_of_writing_a_tree_passes_unchanged() -> None:
-    found = convert_each({"regressor_rf": with_tree(lambda *_: None)}, ROWS, NAMES)["regressor_rf"]
+    found = convert_each({"regressor_rf": with_tree(lambda *_: None)}, NAMES)["regressor_rf"]
     assert not isinstance(found, ModelRefused)
 
 
@@ -191,5 +173,5 @@ def test_a_frame_that_the_unpickler_would_read_otherwise_is_refused() -> None:
 def test_gradient_boosting_keeps_its_object_array(  # the one place where objects lie in an array
 ) -> None:
     model = GradientBoostingRegressor(n_estimators=3, random_state=0).fit(ROWS, ROWS[:, 0] / 100)
-    found = convert_each({"regressor_gbr": joblib_bytes(model)}, ROWS, NAMES)["regressor_gbr"]
+    found = convert_each({"regressor_gbr": joblib_bytes(model)}, NAMES)["regressor_gbr"]
     assert not isinstance(found, ModelRefused)

@@ -62,16 +62,21 @@ def _decompressor(file: bytes) -> _Decompressor | None:
 
 
 def _bounded(machine: _Decompressor, file: bytes, bound: int) -> bytes:
-    out = bytearray()
-    data = file
+    out, given, left = bytearray(), 0, memoryview(file)
+    data = b""
     while not machine.eof:
+        # A piece at a time: zlib copies what it hands back at every step, the others what they have left.
+        if not data and getattr(machine, "needs_input", True):
+            data = bytes(left[given : given + _STEP])
+            given += len(data)
         piece = machine.decompress(data, _STEP)
-        data = getattr(machine, "unconsumed_tail", b"")  # zlib hands back what it did not take, the others keep it
+        ended = not piece and not data
+        data = getattr(machine, "unconsumed_tail", b"")
         out += piece
         if len(out) > bound:
             raise Refused(f"it is a small file that expands beyond {bound} bytes")
-        if not piece and not data and not machine.eof:
+        if ended and not machine.eof:
             raise Refused("it is not a joblib file: its compressed data end early")
-    if machine.unused_data:
+    if machine.unused_data or given < len(file):
         raise Refused("it is not a joblib file: there is more after its compressed data")
     return bytes(out)

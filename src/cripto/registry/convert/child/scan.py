@@ -8,9 +8,9 @@ The opcodes are those that pickle's protocols 2 to 5 use for a model; the format
 import math
 import re
 import struct
-from importlib.metadata import version
 from typing import Any
 
+from cripto.registry.convert._libraries import scikit_learn
 from cripto.registry.convert.child.allowed import CALLED, MADE, Name, listed
 from cripto.registry.convert.child.refusal import Refused
 from cripto.registry.convert.child.values import (
@@ -29,18 +29,19 @@ _MOST_STEPS = 3_000_000
 _WRAPPER = Name("joblib.numpy_pickle", "NumpyArrayWrapper")
 _WRAPPED = {"subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"}
 _RECONSTRUCT = Name("numpy._core.multiarray", "_reconstruct")
-_VERSION = re.compile(rb"_sklearn_version(?:\x94|q.|r....)?(?:\x8c.|X....)(\d+\.[0-9a-z.]{1,20})", re.DOTALL)
+_VERSION = re.compile(rb"_sklearn_version(?:\x94|q.|r....)?(?:\x8c.|X....)(\d{1,4}\.[0-9a-z.]{1,20})", re.DOTALL)
 _MARK = object()
 
 
 def scan(data: bytes) -> Any:
     """What a decompressed file says, as the values of `values`; raise `Refused` and never anything else."""
-    if (found := _VERSION.search(data)) and (theirs := found[1].decode()) != (ours := version("scikit-learn")):
+    ours = scikit_learn()  # without one nothing is converted, but what is hostile is still told to be
+    if ours and (found := _VERSION.search(data)) and (theirs := found[1].decode()) != ours:
         raise Refused(f"it was fitted with scikit-learn {theirs} and this is {ours}")
     machine = _Machine(data)
     try:
         value = machine.run()
-    except (IndexError, KeyError, TypeError, ValueError, struct.error, OverflowError) as error:
+    except (IndexError, KeyError, TypeError, ValueError, struct.error, OverflowError, RecursionError) as error:
         raise Refused(f"it is not a joblib file: its pickle is malformed ({type(error).__name__})") from error
     if machine.position != len(data):
         raise Refused("it is not a joblib file: there is more after its end")

@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 from cripto.registry.convert.child.refusal import Refused
 
-__all__ = ["Tree", "check_tree", "from_hist", "from_sklearn"]
+__all__ = ["DEEPEST", "Tree", "check_tree", "from_hist", "from_sklearn"]
+
+DEEPEST = 512
+"""Levels of a tree. ONNX Runtime reads one by recursion, and a chain of 20,000 nodes ends its process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,15 @@ def check_tree(tree: Tree, n_features: int) -> None:
     known = (tree.feature >= 0) & (tree.feature < n_features)
     if len(sizes) != 1 or not len(places) or not (down[0] & down[1] & known)[inner].all():
         raise Refused("it holds a tree whose nodes lead nowhere")
+    children = np.concatenate([tree.left[inner], tree.right[inner]])
+    if len(np.unique(children)) != len(children):
+        raise Refused("it holds a tree with a node of two parents")
+    level, depth = np.zeros(1, np.int64), 0
+    while len(level := level[inner[level]]):
+        depth += 1
+        if depth > DEEPEST:
+            raise Refused(f"it holds a tree of more than {DEEPEST} levels")
+        level = np.concatenate([tree.left[level], tree.right[level]])
 
 
 def from_sklearn(tree: Any, value: NDArray[np.float64]) -> Tree:
