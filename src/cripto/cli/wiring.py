@@ -1,6 +1,7 @@
 """Settings to objects: the one place where the parts are put together. Imports are late, to start fast."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -8,10 +9,11 @@ from typing import TYPE_CHECKING
 from cripto.cli.keys import read_signer, read_trust
 from cripto.domain.clock import Clock, SystemClock
 from cripto.domain.interval import parse_interval
+from cripto.errors import CriptoError
 from cripto.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from cripto.forecasting.last_good import LastGood
+    from cripto.forecasting.loose import BareModels
     from cripto.forecasting.release import Releases
     from cripto.forecasting.service import PredictionService
     from cripto.market.lake import CandleLake
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from cripto.storage import ObjectStore
 
 __all__ = ["Installation", "installation"]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,18 +66,41 @@ class Installation:
     @cached_property
     def service(self) -> "PredictionService":
         """What answers: nothing is loaded until it is told to."""
+        from cripto.forecasting.last_good import KeptReleases, LastGood
         from cripto.forecasting.service import PredictionService
+        from cripto.registry import Mirror, ReleaseRegistry, Watch
 
-        releases, last_good = self._releases_and_last_good()
+        settings, disk = self.settings, self.disk
+        watch = Watch(self.registry, trust=self.trust, local=disk)
+        releases: Releases = watch
+        loose, last_good = self.loose, None
+        if disk is not None:
+            releases = mirror = Mirror(watch, self.store, disk)
+            kept = KeptReleases(mirror, ReleaseRegistry(disk, trust=self.trust))
+            last_good = LastGood(disk, parse_interval(settings.interval), releases=kept, loose=loose)
         return PredictionService(
             releases,
             self.lake,
             clock=self.clock,
-            interval=self.settings.interval,
-            quotes=self.settings.quotes,
-            pin=self.settings.release,
+            interval=settings.interval,
+            quotes=settings.quotes,
+            pin=settings.release,
+            loose=loose,
             last_good=last_good,
         )
+
+    @cached_property
+    def loose(self) -> "BareModels | None":
+        """Joblibs without a release; nobody has signed them, so none are served where that is demanded."""
+        if self.trust.required:
+            return None
+        from cripto.forecasting.loose import BareModels, Disk
+        from cripto.registry.convert import ConversionCache
+
+        disk = None
+        if self.disk is not None:
+            disk = Disk(ConversionCache(self.disk, _warn), self.disk)
+        return BareModels(self.store, parse_interval(self.settings.interval), disk)
 
     @cached_property
     def disk(self) -> "ObjectStore | None":
@@ -86,16 +113,9 @@ class Installation:
         what = "\n".join((settings.store_url, settings.interval, settings.quote))
         return LocalStore(settings.cache_dir / hashlib.sha256(what.encode()).hexdigest()[:16])
 
-    def _releases_and_last_good(self) -> "tuple[Releases, LastGood | None]":
-        """Releases as the service reads them, and what keeps the last good one where there is a disk for it."""
-        if self.disk is None:
-            return self.registry, None
-        from cripto.forecasting.last_good import KeptReleases, LastGood
-        from cripto.registry import Mirror, ReleaseRegistry
 
-        mirror = Mirror(self.registry, self.store, self.disk)
-        kept = KeptReleases(mirror, ReleaseRegistry(self.disk))
-        return mirror, LastGood(self.disk, parse_interval(self.settings.interval), releases=kept)
+def _warn(error: CriptoError) -> None:
+    _LOG.warning("a conversion could not be kept on disk, or read from it: %s", error)
 
 
 def installation() -> Installation:

@@ -6,6 +6,7 @@ from cripto.registry.draft import ModelDraft, ReleaseDraft
 from cripto.registry.mirror import Mirror
 from cripto.registry.releases import Finding, ReleaseRegistry
 from cripto.registry.signing import ANYONE, PublicKey, Signature, SigningKey, Trust, read_public_keys
+from cripto.registry.watch import Watch
 
 __all__ = [
     "ANYONE",
@@ -21,6 +22,7 @@ __all__ = [
     "Signature",
     "SigningKey",
     "Trust",
+    "Watch",
     "bare_files",
     "channel_key",
     "read_bare",

@@ -152,7 +152,10 @@ class ReleaseRegistry(Publications):
         return channel.signed(interval, self._signer).signatures[0] in channel.signatures
 
     def _open(self, manifest: Manifest, default_interval: str, clock: Clock) -> Channel:
-        return self._write(manifest.interval, default_interval, Channel(manifest.release, 1, clock.now()), None)
+        now = clock.now()
+        # Readers remember how far a signed pointer had got: one that was deleted must begin beyond that.
+        first = 1 if self._signer is None else max(1, int(now.timestamp()))
+        return self._write(manifest.interval, default_interval, Channel(manifest.release, first, now), None)
 
     def _write(self, interval: str, default_interval: str, target: Channel, current: Channel | None) -> Channel:
         """Put ``target`` in the place of ``current``, signed if there is a key, and return it as it is read."""

@@ -101,6 +101,9 @@ class _ServiceCollector(Collector):
             age.add_metric([], max(0.0, (now - status.release_created).total_seconds()))
         yield info
         yield age
+        yield GaugeMetricFamily(
+            "cripto_refused", "Releases, and model files without one, that are refused.", value=len(status.refused)
+        )
         candles = status.candles
         lag = GaugeMetricFamily(
             "cripto_candle_age_seconds",

@@ -2,7 +2,7 @@
 
 from cripto.registry.convert._answers import LARGEST_DIFFERENCE, Conversion
 from cripto.registry.convert._process import Limits
-from cripto.registry.convert.cache import CONVERSION_FORMAT, ConversionCache, convert_cached
+from cripto.registry.convert.cache import CONVERSION_FORMAT, ConversionCache, Convert, convert_cached
 from cripto.registry.convert.conversion import LIMITS, UNTRUSTED, convert_each, convert_model, convert_models
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "UNTRUSTED",
     "Conversion",
     "ConversionCache",
+    "Convert",
     "Limits",
     "convert_cached",
     "convert_each",

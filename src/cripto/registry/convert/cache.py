@@ -10,21 +10,23 @@ from cripto.domain.model_name import Tipo, tipo_of
 from cripto.errors import CriptoError, InvalidInput, ModelRefused, ObjectNotFound
 from cripto.registry.convert._answers import Conversion, believed
 from cripto.registry.convert._libraries import scikit_learn
-from cripto.registry.convert._process import Limits
-from cripto.registry.convert.conversion import UNTRUSTED, convert_each
+from cripto.registry.convert.conversion import convert_each
 
 if TYPE_CHECKING:  # the conversion child imports this package, and needs no object-store client
     from collections.abc import Iterator
 
     from cripto.storage import ObjectStore
 
-__all__ = ["CACHE_SCHEMA_VERSION", "CONVERSION_FORMAT", "ConversionCache", "convert_cached"]
+__all__ = ["CACHE_SCHEMA_VERSION", "CONVERSION_FORMAT", "ConversionCache", "Convert", "convert_cached"]
 
 CONVERSION_FORMAT = 1
 """Rises when the child makes another graph of the same file: what was kept before is not used again."""
 
 CACHE_SCHEMA_VERSION = 1
 """The form of what is written beside each graph."""
+
+Convert = Callable[[Mapping[str, bytes]], Mapping[str, Conversion | ModelRefused]]
+"""What `convert_each` is; tests may pass a twin."""
 
 _FOLDER = "conversions/"
 _LONGEST_ENTRY = 1 << 20
@@ -101,9 +103,9 @@ class ConversionCache:
 
 
 def convert_cached(
-    files: Mapping[str, bytes], cache: ConversionCache, limits: Limits = UNTRUSTED
+    files: Mapping[str, bytes], cache: ConversionCache, convert: Convert = convert_each
 ) -> dict[str, Conversion | ModelRefused]:
-    """Convert bare files (name to joblib file) as `convert_each` does, those that are not kept already.
+    """Convert bare files (name to joblib file) by ``convert``, those that are not kept already.
 
     Kept ones start no process. Raises `InvalidInput` for names that cannot be used.
     """
@@ -113,7 +115,7 @@ def convert_cached(
         if (kept := cache.find(sha256, tipo)) is not None:
             results[name] = kept
             continue
-        results[name] = made = convert_each({name: file}, limits=limits)[name]
+        results[name] = made = convert({name: file})[name]
         if isinstance(made, Conversion):
             cache.keep(sha256, tipo, made)
     return results
