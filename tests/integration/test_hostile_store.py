@@ -1,4 +1,4 @@
-"""A live server while somebody hostile writes to its store: what comes is refused, and the old models answer on."""
+"""A live server while somebody hostile writes to its store: that is refused, and the old models answer on."""
 
 import json
 from collections.abc import Iterator

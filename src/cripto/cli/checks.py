@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from cripto.cli.models import loose, promoted
 from cripto.cli.wiring import Installation
 from cripto.errors import CriptoError, NoRelease, StorageDenied
 
@@ -72,15 +73,26 @@ def _permissions(parts: Installation) -> Check:
 
 
 def _release(parts: Installation) -> Check:
-    settings = parts.settings
-    version = parts.registry.resolve(settings.interval, settings.interval, settings.release)
+    version = promoted(parts)
+    if version is None:
+        name = loose(parts)
+        if name is None:
+            raise NoRelease("there is no release, and no joblib that can be served")
+        refused = 0 if parts.loose is None else len(parts.loose.refused)
+        detail = f"no release; joblibs without one are to be served as {name}, {refused} files are refused"
+        remedy = "/models says which and why" if refused else ""
+        return Check(LOADING, "files in the store", "warning" if refused else "ok", detail, remedy)
     count = len(parts.registry.versions())
     return Check(LOADING, "files in the store", "ok", f"{count} releases; {version} is to be served")
 
 
 def _integrity(parts: Installation) -> Check:
-    settings = parts.settings
-    version = parts.registry.resolve(settings.interval, settings.interval, settings.release)
+    version = promoted(parts)
+    if version is None:
+        if loose(parts) is None:
+            raise NoRelease
+        detail = "there is no manifest to hold the files against"
+        return Check(LOADING, "integrity", "skipped", detail, "publish a release with `cripto train`")
     manifest, signed_by = parts.registry.signed_manifest(version)
     findings = parts.registry.verify(manifest)
     if findings:

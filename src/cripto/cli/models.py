@@ -14,9 +14,9 @@ from cripto.domain.clock import rfc3339
 from cripto.domain.manifest import Manifest
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import NoRelease, ReleaseRefused
-from cripto.registry import Channel
+from cripto.registry import Channel, bare_files
 
-__all__ = ["build", "promoted"]
+__all__ = ["build", "loose", "promoted"]
 
 
 def build() -> typer.Typer:
@@ -33,7 +33,10 @@ def build() -> typer.Typer:
 
 
 def list_releases(as_json: AsJson = False) -> None:
-    """List the releases of the store, oldest first, and say which is promoted for which interval."""
+    """List the releases of the store, oldest first, and say which is promoted for which interval.
+
+    Joblibs that belong to no release follow.
+    """
     parts = installation()
     listed: list[dict[str, Any]] = []
     refused: list[dict[str, str]] = []
@@ -53,8 +56,13 @@ def list_releases(as_json: AsJson = False) -> None:
             except ReleaseRefused as error:
                 refused.append({"release": error.release, "reason": error.reason})
         listed.append(_summary(manifest, signed_by) | {"promoted": channels[interval] == version})
+    joblibs = [
+        {"model": file.name, "version": str(file.version), "key": file.key, "bytes": file.size}
+        for files in bare_files(parts.store).values()
+        for file in files
+    ]
     if as_json:
-        print_json({"releases": listed, "refused": refused})
+        print_json({"releases": listed, "joblibs": joblibs, "refused": refused})
         return
     rows = table("release", "interval", "created", "assets>", "rows>", "signed by", "promoted")
     for item in listed:
@@ -68,6 +76,8 @@ def list_releases(as_json: AsJson = False) -> None:
             "yes" if item["promoted"] else "",
         )
     output.print(rows)
+    for joblib in joblibs:
+        output.print(f"without a release: {joblib['key']}", markup=False)
     for item in refused:
         output.print(f"refused {item['release']}: {item['reason']}", markup=False)
 
@@ -141,6 +151,14 @@ def promoted(parts: Installation) -> ReleaseVersion | None:
     settings = parts.settings
     try:
         return parts.registry.resolve(settings.interval, settings.interval, settings.release)
+    except NoRelease:
+        return None
+
+
+def loose(parts: Installation) -> str | None:
+    """What a server would call the joblibs that it would serve for want of a release, or ``None``."""
+    try:
+        return None if parts.loose is None or parts.settings.release else parts.loose.find().version
     except NoRelease:
         return None
 

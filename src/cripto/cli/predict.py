@@ -42,7 +42,7 @@ def predict(
             rows.add_row(
                 answer["ativo"],
                 f"{answer['candle']['preco']:g} {answer['cotacao']}",
-                *(_cell(answer["modelos"][name]) for name in MODEL_NAMES),
+                *(_cell(answer["modelos"].get(name)) for name in MODEL_NAMES),
                 answer["alvo"],
                 answer["dados"]["situacao"],
             )
@@ -54,7 +54,9 @@ def predict(
         raise typer.Exit(exit_code(failures[0][1]))
 
 
-def _cell(model: dict[str, Any]) -> str:
+def _cell(model: dict[str, Any] | None) -> str:
+    if model is None:
+        return "-"
     if model["tipo"] == "regressor":
         return f"{model['predicao']:g} ({model['variacao']:+.2%})"
     return f"{model['predicao']} (p={model['probabilidade']:.3f})"

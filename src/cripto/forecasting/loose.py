@@ -16,7 +16,7 @@ from cripto.forecasting.release import LOOSE, LoadedRelease, ServedModel
 from cripto.forecasting.runtime import OnnxModel
 from cripto.forecasting.smoke import smoke_test
 from cripto.forecasting.status import Refusal
-from cripto.registry import BareFile, bare_files, read_bare
+from cripto.registry import BareFile, read_bare, survey_bare
 from cripto.registry.convert import Conversion, ConversionCache, Convert, convert_cached, convert_each
 from cripto.storage import ObjectStore
 
@@ -92,13 +92,15 @@ class BareModels:
     def find(self) -> Candidate:
         """See `LooseModels.find`; raises what the store raises."""
         self._looks += 1
-        listing = bare_files(self._store)
+        survey = survey_bare(self._store)
+        listing = survey.files
         listed = {(file.key, file.etag) for files in listing.values() for file in files}
         self._verdicts = {place: verdict for place, verdict in self._verdicts.items() if place in listed}
         names = [name for name in MODEL_NAMES if name in listing]
         with ThreadPoolExecutor(_SIDE_BY_SIDE, "convert") as pool:
             found = list(pool.map(lambda name: self._newest(listing[name]), names))
-        self._refused = tuple(refusal for _, refused in found for refusal in refused)
+        unknown = [Refusal("", reason, key) for key, reason in survey.lookalikes]
+        self._refused = (*(refusal for _, refused in found for refusal in refused), *unknown)
         chosen = [accepted for accepted, _ in found if accepted is not None]
         if not chosen:
             refused = f": {len(self._refused)} joblibs were refused" if self._refused else ""

@@ -18,7 +18,10 @@ Part = Literal["release", "candles", "cache"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A release that was not taken up, and why; or ``file``, a joblib of that version that belongs to none."""
+    """A release that was not taken up, and why; or ``file``, a joblib of that version that belongs to none.
+
+    ``release`` is empty where the file's name is not understood: it was never meant to be served.
+    """
 
     release: str
     reason: str

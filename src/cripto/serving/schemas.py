@@ -97,7 +97,10 @@ class Health(Answer):
 class Refused(Answer):
     """Uma release, ou um arquivo de modelo sem release, que não foi aceita, e por quê."""
 
-    release: str = Field(description="Versão da release ou do arquivo.", examples=["20250730-0000"])
+    release: str = Field(
+        description="Versão da release ou do arquivo; vazia se o nome do arquivo não diz nenhuma.",
+        examples=["20250730-0000"],
+    )
     file: str | None = Field(description="O arquivo, se foi só ele.", examples=[None])
     reason: str = Field(description="O motivo, em inglês, como nos registros.")
 

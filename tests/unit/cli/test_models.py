@@ -27,7 +27,7 @@ def promoted(cripto: Command) -> list[str]:
 
 
 def test_an_empty_store_lists_nothing(cripto: Command, store: str) -> None:
-    assert json.loads(cripto("models", "list", "--json").out) == {"releases": [], "refused": []}
+    assert json.loads(cripto("models", "list", "--json").out) == {"releases": [], "joblibs": [], "refused": []}
 
 
 def test_releases_are_listed_oldest_first_with_the_promoted_one(cripto: Command, two: str) -> None:

@@ -92,7 +92,11 @@ def test_an_unsigned_release_is_refused_signed_and_then_promoted(
     cripto: Command, filled: str, signing: None
 ) -> None:
     listed = json.loads(cripto("models", "list", "--json").out)
-    assert listed == {"releases": [], "refused": [{"release": VERSION, "reason": "it is not signed"}]}
+    assert listed == {
+        "releases": [],
+        "joblibs": [],
+        "refused": [{"release": VERSION, "reason": "it is not signed"}],
+    }
     assert cripto("models", "verify", VERSION).code == 3
     assert cripto("models", "show", VERSION).code == 3
 

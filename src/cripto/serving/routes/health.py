@@ -76,7 +76,8 @@ def _degradations(status: Status) -> list[Degradation]:
     for problem in status.problems:
         told = problem_of(problem.error)
         found.append(Degradation(part=problem.part, reason=told.slug, detail=told.detail))
-    if files := [item.file for item in status.refused if item.file is not None]:
+    # a name that is not understood was never meant for us: it is listed, and no reason to worry
+    if files := [item.file for item in status.refused if item.file is not None and item.release]:
         detail = f"{len(files)} arquivos de modelo foram recusados; /models diz quais e por quê."
         found.append(Degradation(part="release", reason="arquivos-recusados", detail=detail))
     if status.models and status.candles.assets == 0:
