@@ -10,6 +10,7 @@ from cripto.domain.asset import parse_asset
 from cripto.domain.clock import Clock
 from cripto.domain.interval import parse_interval
 from cripto.errors import CriptoError, ModelRefused, NoRelease, ReleaseRefused, StorageUnavailable
+from cripto.forecasting._memory import give_back
 from cripto.forecasting.board import Answer, Board, Outcome
 from cripto.forecasting.candle_feed import CandleFeed, HeldCandles
 from cripto.forecasting.finder import Finder, LooseModels
@@ -146,6 +147,7 @@ class PredictionService:
             if not self.ready:
                 self._snapshot = Snapshot(release, self._clock.now(), candles, board)
                 _LOG.info("release %s is served from disk", release.version)
+        give_back()
         if not any(problem.part == "release" for problem in self._journal.status.problems):
             self._journal.note("release", StorageUnavailable("the store has not answered yet"))
 
@@ -227,6 +229,7 @@ class PredictionService:
         self._journal.drop_refusal(release.version)
         _LOG.info("release %s is served, %d models", release.version, len(release.models))
         self._keep(release, candles)
+        give_back()
 
     def _follow(self, candles: HeldCandles | None, served: Snapshot) -> None:
         """Swap in what is new of the candles, under the release that is served."""

@@ -1,0 +1,39 @@
+"""The serving process with forests as heavy as real ones: small, and without scikit-learn, however they came."""
+
+from pathlib import Path
+
+import pytest
+
+from cripto.market.lake import open_lake
+from cripto.registry import ReleaseRegistry
+from cripto.storage import open_store
+from tests.doubles.candles import random_walk
+from tests.doubles.forests import large_files, large_release_draft
+from tests.doubles.loose import put_loose
+from tests.doubles.processes import serving
+
+MOST_KIB = 350_000
+
+
+@pytest.mark.parametrize("kind", ["a release", "joblibs without one"])
+def test_a_server_of_large_forests_stays_small_and_never_imports_what_fitted_them(
+    tmp_path: Path, kind: str
+) -> None:
+    url = (tmp_path / "store").as_uri()
+    open_lake(url).upsert(random_walk([f"A{number}" for number in range(100)], 120))
+    if kind == "a release":
+        ReleaseRegistry(open_store(url)).publish(large_release_draft())
+    else:
+        put_loose(open_store(url), "20250729-2130", large_files())
+    with serving("serve", env={"CRIPTO_STORE": url}, cwd=tmp_path) as client:
+        assert client.get("/symbol/A7").json()["total_modelos"] == 5
+        process = Path(f"/proc/{client.pid}")
+        mapped = (process / "maps").read_text()
+        resident = next(
+            int(line.split()[1])
+            for line in (process / "status").read_text().splitlines()
+            if line.startswith("VmRSS:")
+        )
+    assert "onnxruntime" in mapped
+    assert [name for name in ("/sklearn/", "/scipy/", "/joblib/", "/onnx/") if name in mapped] == []
+    assert resident < MOST_KIB, resident
