@@ -13,6 +13,8 @@ FOLDER = Path(os.environ.get("REAL_CANDLES", Path(__file__).parents[2] / "shared
 DAILY, HOURLY = FOLDER / "daily_binance_spot.parquet", FOLDER / "hourly_binance.parquet"
 RUNS = (
     ("build_features", ()),
+    ("model_memory", ()),
+    ("refusals", ()),
     ("import_candles", (DAILY,)),
     ("import_candles", (HOURLY,)),
     ("train", (DAILY, "1d")),

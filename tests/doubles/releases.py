@@ -20,6 +20,7 @@ from cripto.storage import ObjectStore
 
 __all__ = [
     "TOY_SPEC",
+    "draft_of",
     "fake_draft",
     "joblib_bytes",
     "publish_toy_release",
@@ -100,8 +101,35 @@ def toy_draft(
     clock: Clock | None = None,
 ) -> ReleaseDraft:
     """A release of five real models, ready to publish; created at ``clock``'s time, else at its version's."""
+    names = spec.names
+    rows = toy_rows(16, len(names), seed + 3)
+    return draft_of(
+        spec=spec,
+        files=toy_files(len(names), seed),
+        conversions=toy_conversions(names, seed),
+        probes=rows,
+        expected=toy_outputs(len(names), rows, seed),
+        version=version,
+        interval=interval,
+        seed=seed,
+        clock=clock,
+    )
+
+
+def draft_of(
+    *,
+    spec: FeatureSpec,
+    files: Mapping[str, bytes],
+    conversions: Mapping[str, Conversion],
+    probes: NDArray[np.float64],
+    expected: Mapping[str, NDArray[np.float64]],
+    version: str,
+    interval: str,
+    seed: int,
+    clock: Clock | None,
+) -> ReleaseDraft:
+    """A release of five real models and their conversions, with a probe file as training writes it."""
     parsed = ReleaseVersion.parse(version)
-    files, conversions = toy_files(len(spec.names), seed), toy_conversions(spec.names, seed)
     models = {
         name: ModelDraft(
             joblib=files[name],
@@ -113,8 +141,7 @@ def toy_draft(
         )
         for name in MODEL_NAMES
     }
-    rows = toy_rows(16, len(spec.names), seed + 3)
-    expected = {name: values.tolist() for name, values in toy_outputs(len(spec.names), rows, seed).items()}
+    told = {name: values.tolist() for name, values in expected.items()}
     return ReleaseDraft(
         version=parsed,
         created=(clock or FixedClock(parsed.time)).now(),
@@ -122,7 +149,7 @@ def toy_draft(
         horizon=1,
         features=spec,
         models=models,
-        files={"probes.json": json.dumps({"features": rows.tolist(), "expected": expected}).encode()},
+        files={"probes.json": json.dumps({"features": probes.tolist(), "expected": told}).encode()},
         training={"seed": seed},
     )
 

@@ -105,6 +105,7 @@ try:
 except MemoryError:
     pass
 assert resource.getrlimit(resource.RLIMIT_CPU)[1] == 30
+assert open("/proc/self/oom_score_adj").read().strip() == "1000", "another process would be ended in its place"
 print("offline" if offline else "online")
 """
 

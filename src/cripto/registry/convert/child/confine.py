@@ -3,6 +3,7 @@
 import ctypes
 import resource
 from contextlib import suppress
+from pathlib import Path
 
 __all__ = ["MEMORY", "confine"]
 
@@ -19,6 +20,8 @@ def confine(seconds: int) -> bool:
 
     ``seconds`` bounds processor time on all cores together, in case the parent is no longer there to end it.
     """
+    with suppress(OSError):  # where memory runs out this process is ended, and not the one that serves
+        Path("/proc/self/oom_score_adj").write_text("1000")
     for kind, limit in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
