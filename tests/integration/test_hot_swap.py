@@ -4,24 +4,29 @@ import json
 import math
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
-from cripto.domain.clock import SystemClock
+from cripto.cli.serve import application
+from cripto.cli.wiring import Installation
+from cripto.domain.clock import FixedClock, SystemClock
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.domain.release_version import ReleaseVersion
 from cripto.forecasting import Answer, Board, PredictionService
 from cripto.market.lake import open_lake
 from cripto.registry import ReleaseDraft, ReleaseRegistry
 from cripto.serving import create_app
+from cripto.settings import Settings
 from cripto.storage import open_store
 from tests.doubles.load import constant, constant_load, is_whole
 from tests.doubles.processes import serving
 from tests.integration.live import live, until
-from tests.unit.forecasting.toys import House, candles, constant_onnx, draft
+from tests.unit.forecasting.toys import LAST_CLOSE, House, candles, constant_onnx, draft
 
 SWAPS = 100
 
@@ -127,3 +132,30 @@ def test_an_answer_of_two_releases_is_not_whole(fault: str) -> None:
     else:
         answer["modelos"]["classifier_rf"]["probabilidade"] += 0.0001
     assert not is_whole(json.dumps(answer).encode())
+
+
+def test_a_rollback_reaches_every_replica_and_all_give_the_same_bytes(tmp_path: Path) -> None:
+    url = (tmp_path / "store").as_uri()
+    registry = ReleaseRegistry(open_store(url))
+    open_lake(url).upsert(candles("BTC"))
+    for number in (1, 2):
+        registry.promote(registry.publish(release_of(number)).release, "1d", SystemClock())
+    clock = FixedClock(LAST_CLOSE)
+    with ExitStack() as replicas:
+        urls = [
+            replicas.enter_context(
+                live(application(Installation(Settings(store=url, refresh_seconds=0.1), clock)))
+            )
+            for _ in range(2)
+        ]
+
+        def answers() -> list[bytes]:
+            return [httpx.get(f"{each}/symbol/BTC").content for each in urls]
+
+        def release() -> set[str]:
+            return {str(json.loads(body).get("release")) for body in answers()}
+
+        until(lambda: release() == {version_of(2)})
+        registry.rollback("1d", "1d", SystemClock())
+        until(lambda: release() == {version_of(1)})
+        assert len(set(answers())) == 1

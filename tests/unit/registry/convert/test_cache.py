@@ -54,7 +54,7 @@ def test_what_is_kept_starts_no_child(
     assert convert_cached(FILES, ConversionCache(store, fail)) == made
 
 
-def test_what_is_not_kept_is_converted_once_and_a_refusal_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_kept_is_converted_once_and_a_refusal_is_not_kept() -> None:
     asked: list[str] = []
 
     def convert(files: Mapping[str, bytes], **_: Any) -> dict[str, Conversion | ModelRefused]:
@@ -63,11 +63,10 @@ def test_what_is_not_kept_is_converted_once_and_a_refusal_is_not_kept(monkeypatc
         refused = ModelRefused(name, "no", final=True)
         return {name: toy_conversions(NAMES)[name] if name == MODEL else refused}
 
-    monkeypatch.setattr(cache, "convert_each", convert)
     store = MemoryStore()
     files = {name: FILES[name] for name in (MODEL, "regressor_rf")}
     for _ in range(2):
-        found = convert_cached(files, ConversionCache(store, fail))
+        found = convert_cached(files, ConversionCache(store, fail), convert)
         assert isinstance(found[MODEL], Conversion)
         assert isinstance(found["regressor_rf"], ModelRefused)
     assert asked == [MODEL, "regressor_rf", "regressor_rf"]
@@ -144,16 +143,16 @@ def test_where_no_scikit_learn_is_installed_one_of_any_version_is_used(
     assert kept.find(SHA256, "regressor") == made[MODEL]
 
 
-def test_a_store_that_fails_loses_no_conversion(
-    made: Mapping[str, Conversion], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_fails_loses_no_conversion(made: Mapping[str, Conversion]) -> None:
     def down(method: str, key: str) -> None:
         raise StorageUnavailable(f"{method} of {key}: no space left on device")
 
-    monkeypatch.setattr(cache, "convert_each", lambda files, **_: {name: made[name] for name in files})
+    def convert(files: Mapping[str, bytes]) -> dict[str, Conversion | ModelRefused]:
+        return {name: made[name] for name in files}
+
     told: list[CriptoError] = []
     kept = ConversionCache(WatchedStore(MemoryStore(), down), told.append)
-    assert convert_cached({MODEL: FILES[MODEL]}, kept) == {MODEL: made[MODEL]}
+    assert convert_cached({MODEL: FILES[MODEL]}, kept, convert) == {MODEL: made[MODEL]}
     kept.keep_only([])
     assert [type(error) for error in told] == [StorageUnavailable] * 3
 
