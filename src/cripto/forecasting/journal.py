@@ -76,11 +76,14 @@ class Journal:
 
     def drop_refusal(self, release: str) -> None:
         """The release was taken up after all."""
-        self._change(
-            lambda status: replace(
-                status, refused=tuple(item for item in status.refused if item.release != release)
-            )
-        )
+        self._keep_refused(lambda item: item.release != release)
+
+    def drop_refused_pointers(self) -> None:
+        """The pointer, which is refused under its key, could be followed after all."""
+        self._keep_refused(lambda item: "/" not in item.release)
+
+    def _keep_refused(self, keep: Callable[[Refusal], bool]) -> None:
+        self._change(lambda status: replace(status, refused=tuple(filter(keep, status.refused))))
 
     def _change(self, change: Callable[[Status], Status]) -> None:
         with self._lock:

@@ -205,6 +205,7 @@ class PredictionService:
     def _found(self, *, force: bool) -> LoadedRelease | None:
         """The release to serve from now on, or ``None`` if it is the one that is loaded."""
         candidate = self._finder.find()
+        self._journal.drop_refused_pointers()
         loaded = self._snapshot.release
         if not force:
             if loaded is not None and loaded.version == candidate.version:

@@ -296,3 +296,49 @@ def test_a_refused_release_is_looked_at_again_now_and_then_and_at_once_where_non
     for _ in range(10):
         house.service.refresh()
     assert release_of(house.service.answer("BTC").body) == LATER
+
+
+def test_a_refused_pointer_is_forgotten_once_it_can_be_followed_again() -> None:
+    house = House("BTC")
+    house.service.load()
+    house.registry.fault = ReleaseRefused("models/channels/production.json", "it is not signed")
+    house.service.refresh()
+    assert [item.release for item in house.service.status().refused] == ["models/channels/production.json"]
+    house.registry.fault = None
+    house.service.refresh()
+    assert house.service.status().refused == ()
+
+
+def test_a_release_that_fails_on_an_asset_which_the_one_before_it_answers_is_refused() -> None:
+    house = House("BTC", "ETH")
+    house.service.load()
+    price = constant_onnx("regressor_rf", 800.0)  # finite, and no price comes of it
+    house.registry.publish(draft(LATER, models={"regressor_rf": price}))
+    house.service.refresh()
+    assert release_of(house.service.answer("BTC").body) == VERSION
+    (refusal,) = house.service.status().refused
+    assert (refusal.release, "not a price" in refusal.reason) == (LATER, True)
+
+
+def test_a_release_waits_for_candles_it_looks_back_on_and_the_old_one_answers_meanwhile() -> None:
+    house = House("BTC")
+    house.service.load()
+    short = spec_of(feature for feature in default_spec().features if feature.kind == "body")
+    house.registry.publish(draft(LATER, spec=short))
+    house.lake.fault = StorageUnavailable("down")
+    house.service.refresh()
+    assert release_of(house.service.answer("BTC").body) == VERSION
+    house.lake.fault = None
+    house.service.refresh()
+    assert release_of(house.service.answer("BTC").body) == LATER
+
+
+def test_the_board_is_worked_out_before_the_swap() -> None:
+    house = House("BTC", "ETH")
+    house.service.load()
+    assert house.service.held("BTC") is not None
+    house.registry.publish(draft(LATER))
+    house.service.refresh()
+    held = house.service.held("ETH")
+    assert held is not None
+    assert release_of(held.body) == LATER
