@@ -1,18 +1,12 @@
 """What a release with two forests of 200 trees takes in memory: as loaded, and once memory was handed back."""
 
 import gc
-from pathlib import Path
 
 from cripto.features import default_spec
 from cripto.forecasting._memory import give_back
 from cripto.forecasting.runtime import OnnxModel
 from tests.doubles.forests import large_conversions
-
-
-def resident() -> float:
-    """Resident memory of this process in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1000
+from tests.doubles.processes import resident_kib
 
 
 def main() -> None:
@@ -20,12 +14,14 @@ def main() -> None:
     graphs = {name: conversion.onnx for name, conversion in large_conversions().items()}
     gc.collect()
     give_back()
-    before = resident()
+    before = resident_kib()
     models = [OnnxModel(name, graph, len(default_spec().names)) for name, graph in graphs.items()]
-    loaded = resident()
+    loaded = resident_kib()
     give_back()
     print(f"graphs: {sum(map(len, graphs.values())) / 1e6:.1f} MB; {len(models)} models loaded")
-    print(f"loaded: {loaded - before:.0f} MB more; handed back: {resident() - before:.0f} MB more")
+    print(
+        f"loaded: {(loaded - before) / 1000:.0f} MB more; handed back: {(resident_kib() - before) / 1000:.0f} MB more"
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-__all__ = ["Served", "command", "free_port", "kill_after", "serving"]
+__all__ = ["Served", "command", "free_port", "kill_after", "resident_kib", "serving"]
 
 
 def command(*args: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -53,6 +53,12 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def resident_kib(pid: int | str = "self") -> int:
+    """Resident memory of a process, in KiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
 class Served(httpx.Client):

@@ -12,14 +12,14 @@ import pytest
 from cripto.domain.clock import FixedClock
 from cripto.domain.release_version import ReleaseVersion
 from cripto.forecasting import PredictionService
-from cripto.forecasting.loose import BareModels
+from cripto.forecasting.bare import BareModels
 from cripto.market.lake import MemoryLake
 from cripto.registry import ANYONE, ReleaseRegistry, SigningKey, Trust, Watch
 from cripto.serving import create_app
 from cripto.storage import LocalStore
+from tests.doubles.bare import bare_joblibs, put_bare
 from tests.doubles.hostile import CORPUS
 from tests.doubles.keys import OURS, THEIRS
-from tests.doubles.loose import loose_files, put_loose
 from tests.integration.live import live
 from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, VERSION, candles, draft
 
@@ -65,7 +65,7 @@ def serving(folder: Path, trust: Trust = ANYONE) -> Iterator[Server]:
         lake,
         clock=CLOCK,
         interval="1d",
-        loose=None if trust.required else BareModels(store, DAILY),
+        bare=None if trust.required else BareModels(store, DAILY),
     )
     service.load()
     app = create_app(service, version="1.2.3", clock=CLOCK, refresh_seconds=3600, reload_min_seconds=0)
@@ -77,7 +77,7 @@ def serving(folder: Path, trust: Trust = ANYONE) -> Iterator[Server]:
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of joblibs without a release."""
     folder = tmp_path_factory.mktemp("bare")
-    put_loose(LocalStore(folder), VERSION, loose_files())
+    put_bare(LocalStore(folder), VERSION, bare_joblibs())
     with serving(folder) as server:
         yield server
 
@@ -102,7 +102,7 @@ def test_a_hostile_joblib_is_passed_over(bare: Server, name: str, tmp_path: Path
 @pytest.mark.xdist_group("hostile joblibs")
 def test_a_symbolic_link_is_no_joblib(bare: Server, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.joblib"
-    elsewhere.write_bytes(loose_files(seed=1)["regressor_rf"])
+    elsewhere.write_bytes(bare_joblibs(seed=1)["regressor_rf"])
     link = bare.folder / "models" / f"regressor_rf_{LATER}.joblib"
     link.symlink_to(elsewhere)
     try:
@@ -264,7 +264,7 @@ def test_a_pointer_that_the_wrong_one_signed_is_refused(trusting: Server, key: S
 
 
 def test_joblibs_that_nobody_signed_are_not_served_where_that_is_demanded(tmp_path: Path) -> None:
-    put_loose(LocalStore(tmp_path), VERSION, loose_files())
+    put_bare(LocalStore(tmp_path), VERSION, bare_joblibs())
     from cripto.cli.wiring import Installation
     from cripto.settings import Settings
 

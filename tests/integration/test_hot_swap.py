@@ -24,7 +24,7 @@ from cripto.serving import create_app
 from cripto.settings import Settings
 from cripto.storage import open_store
 from tests.doubles.load import constant, constant_load, is_whole
-from tests.doubles.processes import serving
+from tests.doubles.processes import resident_kib, serving
 from tests.integration.live import live, until
 from tests.unit.forecasting.toys import LAST_CLOSE, House, candles, constant_onnx, draft
 
@@ -46,12 +46,6 @@ def release_of(number: int) -> ReleaseDraft:
     return draft(version, models=graphs)
 
 
-def resident(pid: int) -> int:
-    """Resident memory of a process in KiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-
-
 def test_a_hundred_swaps_lose_no_request_tear_no_answer_and_keep_no_memory(tmp_path: Path) -> None:
     url = (tmp_path / "store").as_uri()
     registry = ReleaseRegistry(open_store(url))
@@ -68,7 +62,7 @@ def test_a_hundred_swaps_lose_no_request_tear_no_answer_and_keep_no_memory(tmp_p
                 registry.promote(ReleaseVersion.parse(version), "1d", SystemClock())
                 until(lambda version=version: client.get("/health").json()["release"] == version)  # type: ignore[misc]
                 if number in (10, SWAPS):
-                    memory[number] = resident(client.pid)
+                    memory[number] = resident_kib(client.pid)
         health = client.get("/health").json()
     assert set(load.statuses) == {200}
     assert load.answers > SWAPS

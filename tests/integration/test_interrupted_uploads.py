@@ -11,11 +11,11 @@ from cripto.domain.clock import FixedClock
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import StorageUnavailable
 from cripto.forecasting import PredictionService
-from cripto.forecasting.loose import BareModels
+from cripto.forecasting.bare import BareModels
 from cripto.market.lake import MemoryLake
 from cripto.registry import ReleaseRegistry, Watch
 from cripto.storage import LocalStore, ObjectStore, open_store
-from tests.doubles.loose import loose_files, put_loose
+from tests.doubles.bare import bare_joblibs, put_bare
 from tests.doubles.stores import FailingStore
 from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, VERSION, candles, draft
 
@@ -40,8 +40,8 @@ def reader(opened: Opener) -> PredictionService:
     lake = MemoryLake()
     lake.upsert(candles("BTC"))
     store = opened()
-    loose = BareModels(store, DAILY)
-    return PredictionService(Watch(ReleaseRegistry(store)), lake, clock=CLOCK, interval="1d", loose=loose)
+    bare = BareModels(store, DAILY)
+    return PredictionService(Watch(ReleaseRegistry(store)), lake, clock=CLOCK, interval="1d", bare=bare)
 
 
 def interrupted(opened: Opener, writes: int) -> None:
@@ -82,7 +82,7 @@ def test_in_an_empty_store(opened: Opener) -> None:
 
 
 def test_next_to_joblibs_without_a_release(opened: Opener) -> None:
-    put_loose(opened(), VERSION, loose_files())
+    put_bare(opened(), VERSION, bare_joblibs())
     service = reader(opened)
     service.refresh()
     before = versions(service)

@@ -7,10 +7,10 @@ import pytest
 from cripto.market.lake import open_lake
 from cripto.registry import ReleaseRegistry
 from cripto.storage import open_store
+from tests.doubles.bare import put_bare
 from tests.doubles.candles import random_walk
 from tests.doubles.forests import large_files, large_release_draft
-from tests.doubles.loose import put_loose
-from tests.doubles.processes import serving
+from tests.doubles.processes import resident_kib, serving
 
 MOST_KIB = 350_000
 
@@ -24,16 +24,11 @@ def test_a_server_of_large_forests_stays_small_and_never_imports_what_fitted_the
     if kind == "a release":
         ReleaseRegistry(open_store(url)).publish(large_release_draft())
     else:
-        put_loose(open_store(url), "20250729-2130", large_files())
+        put_bare(open_store(url), "20250729-2130", large_files())
     with serving("serve", env={"CRIPTO_STORE": url}, cwd=tmp_path) as client:
         assert client.get("/symbol/A7").json()["total_modelos"] == 5
-        process = Path(f"/proc/{client.pid}")
-        mapped = (process / "maps").read_text()
-        resident = next(
-            int(line.split()[1])
-            for line in (process / "status").read_text().splitlines()
-            if line.startswith("VmRSS:")
-        )
+        mapped = Path(f"/proc/{client.pid}/maps").read_text()
+        resident = resident_kib(client.pid)
     assert "onnxruntime" in mapped
     assert [name for name in ("/sklearn/", "/scipy/", "/joblib/", "/onnx/") if name in mapped] == []
     assert resident < MOST_KIB, resident

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from cripto.cli.models import loose, promoted
+from cripto.cli.models import bare_name, promoted
 from cripto.cli.wiring import Installation
 from cripto.errors import CriptoError, NoRelease, StorageDenied
 
@@ -75,10 +75,10 @@ def _permissions(parts: Installation) -> Check:
 def _release(parts: Installation) -> Check:
     version = promoted(parts)
     if version is None:
-        name = loose(parts)
+        name = bare_name(parts)
         if name is None:
             raise NoRelease("there is no release, and no joblib that can be served")
-        refused = 0 if parts.loose is None else len(parts.loose.refused)
+        refused = 0 if parts.bare is None else len(parts.bare.refused)
         detail = f"no release; joblibs without one are to be served as {name}, {refused} files are refused"
         remedy = "/models says which and why" if refused else ""
         return Check(LOADING, "files in the store", "warning" if refused else "ok", detail, remedy)
@@ -89,7 +89,7 @@ def _release(parts: Installation) -> Check:
 def _integrity(parts: Installation) -> Check:
     version = promoted(parts)
     if version is None:
-        if loose(parts) is None:
+        if bare_name(parts) is None:
             raise NoRelease
         detail = "there is no manifest to hold the files against"
         return Check(LOADING, "integrity", "skipped", detail, "publish a release with `cripto train`")

@@ -16,7 +16,7 @@ from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import NoRelease, ReleaseRefused
 from cripto.registry import Channel, bare_files
 
-__all__ = ["build", "loose", "promoted"]
+__all__ = ["bare_name", "build", "promoted"]
 
 
 def build() -> typer.Typer:
@@ -155,10 +155,10 @@ def promoted(parts: Installation) -> ReleaseVersion | None:
         return None
 
 
-def loose(parts: Installation) -> str | None:
+def bare_name(parts: Installation) -> str | None:
     """What a server would call the joblibs that it would serve for want of a release, or ``None``."""
     try:
-        return None if parts.loose is None or parts.settings.release else parts.loose.find().version
+        return None if parts.bare is None or parts.settings.release else parts.bare.find().version
     except NoRelease:
         return None
 

@@ -1,7 +1,7 @@
 """``cripto up``: the main job on one machine, saying what it is doing."""
 
 from cripto.cli.console import errors
-from cripto.cli.models import loose, promoted
+from cripto.cli.models import bare_name, promoted
 from cripto.cli.serve import listen, run_server
 from cripto.cli.train import show, train_release
 from cripto.cli.wiring import Installation, installation
@@ -26,7 +26,7 @@ def up() -> None:
 
 
 def _ensure_release(parts: Installation) -> None:
-    version = promoted(parts) or loose(parts)
+    version = promoted(parts) or bare_name(parts)
     if version is None:
         errors.print("there is no release yet: training the five models")
         show(train_release(parts))

@@ -13,7 +13,7 @@ from cripto.errors import CriptoError
 from cripto.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from cripto.forecasting.loose import BareModels
+    from cripto.forecasting.bare import BareModels
     from cripto.forecasting.release import Releases
     from cripto.forecasting.service import PredictionService
     from cripto.market.lake import CandleLake
@@ -73,11 +73,11 @@ class Installation:
         settings, disk = self.settings, self.disk
         watch = Watch(self.registry, trust=self.trust, local=disk)
         releases: Releases = watch
-        loose, last_good = self.loose, None
+        bare, last_good = self.bare, None
         if disk is not None:
             releases = mirror = Mirror(watch, self.store, disk)
             kept = KeptReleases(mirror, ReleaseRegistry(disk, trust=self.trust))
-            last_good = LastGood(disk, parse_interval(settings.interval), releases=kept, loose=loose)
+            last_good = LastGood(disk, parse_interval(settings.interval), releases=kept, bare=bare)
         return PredictionService(
             releases,
             self.lake,
@@ -85,16 +85,16 @@ class Installation:
             interval=settings.interval,
             quotes=settings.quotes,
             pin=settings.release,
-            loose=loose,
+            bare=bare,
             last_good=last_good,
         )
 
     @cached_property
-    def loose(self) -> "BareModels | None":
+    def bare(self) -> "BareModels | None":
         """Joblibs without a release; nobody has signed them, so none are served where that is demanded."""
         if self.trust.required:
             return None
-        from cripto.forecasting.loose import BareModels, Disk
+        from cripto.forecasting.bare import BareModels, Disk
         from cripto.registry.convert import ConversionCache
 
         disk = None

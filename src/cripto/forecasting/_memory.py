@@ -9,8 +9,8 @@ __all__ = ["give_back"]
 def give_back() -> None:
     """Have the C library return what it holds free; does nothing where it cannot.
 
-    onnxruntime takes three times what a model needs while it loads it, in pieces that glibc would keep: 70 of
-    126 MB with two forests of 200 trees (`benchmarks/model_memory.py`).
+    onnxruntime takes more than twice what a model needs while it loads it, in pieces that glibc would keep: 81 of
+    131 MB with two forests of 200 trees (``python -m benchmarks.model_memory``).
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

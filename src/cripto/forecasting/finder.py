@@ -11,7 +11,7 @@ from cripto.errors import NoRelease, ReleaseRefused
 from cripto.forecasting.release import LoadedRelease, Releases, load_release
 from cripto.forecasting.status import Refusal
 
-__all__ = ["Candidate", "Finder", "LooseModels"]
+__all__ = ["BareJoblibs", "Candidate", "Finder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Candidate:
     load: Callable[[], LoadedRelease]
 
 
-class LooseModels(Protocol):
+class BareJoblibs(Protocol):
     """What this room needs of joblibs that belong to no release."""
 
     @property
@@ -41,7 +41,7 @@ class Finder:
     def __init__(
         self,
         releases: Releases,
-        loose: LooseModels | None,
+        bare: BareJoblibs | None,
         *,
         interval: Interval,
         default_interval: str,
@@ -49,12 +49,12 @@ class Finder:
         threads: int,
     ) -> None:
         self._releases = releases
-        self._loose = loose
+        self._bare = bare
         self._interval = interval
         self._default_interval = default_interval
         self._pin = pin
         self._threads = threads
-        self._looked_at_loose = False
+        self._looked_at_bare = False
 
     def find(self) -> Candidate:
         """What the store says is to be served now.
@@ -62,20 +62,20 @@ class Finder:
         Raises `NoRelease`, `ReleaseRefused` for a pinned or promoted release that must not be, and what the
         store raises.
         """
-        self._looked_at_loose = False
+        self._looked_at_bare = False
         try:
             version = self._releases.resolve(self._interval.name, self._default_interval, self._pin)
         except NoRelease:
-            if self._loose is None or self._pin is not None:
+            if self._bare is None or self._pin is not None:
                 raise
-            self._looked_at_loose = True
-            return self._loose.find()
+            self._looked_at_bare = True
+            return self._bare.find()
         return Candidate(str(version), partial(self._load, version))
 
     @property
     def refused_files(self) -> tuple[Refusal, ...]:
         """Joblibs without a release that were passed over, where such were looked at."""
-        return self._loose.refused if self._loose is not None and self._looked_at_loose else ()
+        return self._bare.refused if self._bare is not None and self._looked_at_bare else ()
 
     def _load(self, version: ReleaseVersion) -> LoadedRelease:
         release = load_release(self._releases, version, threads=self._threads)

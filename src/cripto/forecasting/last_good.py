@@ -13,7 +13,7 @@ from cripto.domain.interval import Interval
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import CriptoError, InvalidInput, ObjectNotFound, ReleaseRefused
 from cripto.forecasting.candle_feed import CandleFeed, HeldCandles
-from cripto.forecasting.release import LOOSE, LoadedRelease, Releases, load_release
+from cripto.forecasting.release import BARE, LoadedRelease, Releases, load_release
 from cripto.market.schema import checked_candles
 from cripto.storage import ObjectStore
 
@@ -62,16 +62,16 @@ class KeptReleases:
 class LastGood:
     """One release and the last candles, in ``local``, a store of its own per store, interval and quotes.
 
-    ``releases`` and ``loose`` keep the two kinds of release. Whatever is not whole is as good as not there.
+    ``releases`` and ``bare`` keep the two kinds of release. Whatever is not whole is as good as not there.
     """
 
     def __init__(
-        self, local: ObjectStore, interval: Interval, *, releases: Keeper, loose: Keeper | None = None
+        self, local: ObjectStore, interval: Interval, *, releases: Keeper, bare: Keeper | None = None
     ) -> None:
         self._local = local
         self._interval = interval
         self._releases = releases
-        self._loose = loose
+        self._bare = bare
 
     def keep(self, release: LoadedRelease | None, candles: HeldCandles | None) -> None:
         """Copy what has just been taken up; the record comes last. Raises what a store raises."""
@@ -108,7 +108,7 @@ class LastGood:
         return None
 
     def _keeper_of(self, version: str) -> Keeper:
-        keeper = self._loose if version.startswith(LOOSE) else self._releases
+        keeper = self._bare if version.startswith(BARE) else self._releases
         if keeper is None:
             raise ReleaseRefused(version, "joblibs without a release are not served here")
         return keeper

@@ -17,10 +17,10 @@ from cripto.features import check_spec
 from cripto.forecasting.runtime import Matrix, Model, OnnxModel, Vector
 from cripto.forecasting.smoke import smoke_test
 
-__all__ = ["LOOSE", "LoadedRelease", "Releases", "ServedModel", "load_release", "release_of"]
+__all__ = ["BARE", "LoadedRelease", "Releases", "ServedModel", "load_release", "release_of"]
 
 
-LOOSE = "joblib-"
+BARE = "joblib-"
 """How the names of releases begin that are made of joblibs which belong to none."""
 
 
@@ -75,7 +75,7 @@ class ServedModel:
 class LoadedRelease:
     """Models that have proved themselves, in the order of ``MODEL_NAMES``. Immutable; safe to share.
 
-    ``version`` is what answers call it: the release's version, or `LOOSE` and a digest for joblibs that belong
+    ``version`` is what answers call it: the release's version, or `BARE` and a digest for joblibs that belong
     to no release. Equal names mean equal models.
     """
 

@@ -13,7 +13,7 @@ from cripto.errors import CriptoError, ModelRefused, NoRelease, ReleaseRefused, 
 from cripto.forecasting._memory import give_back
 from cripto.forecasting.board import Answer, Board, Outcome
 from cripto.forecasting.candle_feed import CandleFeed, HeldCandles
-from cripto.forecasting.finder import Finder, LooseModels
+from cripto.forecasting.finder import BareJoblibs, Finder
 from cripto.forecasting.journal import Journal
 from cripto.forecasting.last_good import LastGood
 from cripto.forecasting.release import LoadedRelease, Releases
@@ -42,7 +42,7 @@ class PredictionService:
 
     Blocking, and safe to share between threads. Starts empty: `refresh` (cheap when nothing changed) or `load`
     (reads the release anew) fill it. Both work aside - a release is read, proved and made to answer for every
-    asset - and swap one reference at the end, so whatever fails leaves what was served. ``loose`` gives the
+    asset - and swap one reference at the end, so whatever fails leaves what was served. ``bare`` gives the
     joblibs without a release, ``last_good`` what to start from while the store does not answer.
     """
 
@@ -57,14 +57,14 @@ class PredictionService:
         quotes: Sequence[str] = (),
         pin: str | None = None,
         threads: int = 1,
-        loose: LooseModels | None = None,
+        bare: BareJoblibs | None = None,
         last_good: LastGood | None = None,
     ) -> None:
         self.interval = parse_interval(interval)
         self._clock = clock
         self._finder = Finder(
             releases,
-            loose,
+            bare,
             interval=self.interval,
             default_interval=default_interval or interval,
             pin=pin,

@@ -12,7 +12,7 @@ from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import InvalidInput, ModelRefused, NoRelease, StorageUnavailable
 from cripto.features import spec_of_names
 from cripto.forecasting.finder import Candidate
-from cripto.forecasting.release import LOOSE, LoadedRelease, ServedModel
+from cripto.forecasting.release import BARE, LoadedRelease, ServedModel
 from cripto.forecasting.runtime import OnnxModel
 from cripto.forecasting.smoke import smoke_test
 from cripto.forecasting.status import Refusal
@@ -86,11 +86,11 @@ class BareModels:
 
     @property
     def refused(self) -> tuple[Refusal, ...]:
-        """See `LooseModels.refused`."""
+        """See `BareJoblibs.refused`."""
         return self._refused
 
     def find(self) -> Candidate:
-        """See `LooseModels.find`; raises what the store raises."""
+        """See `BareJoblibs.find`; raises what the store raises."""
         self._looks += 1
         survey = survey_bare(self._store)
         listing = survey.files
@@ -212,4 +212,4 @@ def _recorded(data: bytes, version: str) -> list[tuple[str, ReleaseVersion, str]
 
 def _name_of(chosen: Sequence[_Accepted]) -> str:
     lines = "".join(f"{one.name} {one.version} {one.sha256}\n" for one in chosen)
-    return LOOSE + hashlib.sha256(lines.encode()).hexdigest()[:12]
+    return BARE + hashlib.sha256(lines.encode()).hexdigest()[:12]

@@ -4,8 +4,8 @@ import pytest
 
 from cripto.market.lake import open_lake
 from cripto.storage import open_store
+from tests.doubles.bare import bare_joblibs, put_bare
 from tests.doubles.candles import random_walk
-from tests.doubles.loose import loose_files, put_loose
 from tests.unit.cli.conftest import Command
 
 VERSION = "20250701-0000"
@@ -15,14 +15,14 @@ VERSION = "20250701-0000"
 def joblibs(store: str) -> str:
     """A store with candles and five joblibs that belong to no release; its URL."""
     open_lake(store).upsert(random_walk(["BTC", "ETH"], 120))
-    put_loose(open_store(store), VERSION, loose_files())
+    put_bare(open_store(store), VERSION, bare_joblibs())
     return store
 
 
 def test_joblibs_without_a_release_are_listed(cripto: Command, joblibs: str) -> None:
     listed = json.loads(cripto("models", "list", "--json").out)
     assert listed["releases"] == []
-    assert {item["model"]: item["version"] for item in listed["joblibs"]} == dict.fromkeys(loose_files(), VERSION)
+    assert {item["model"]: item["version"] for item in listed["joblibs"]} == dict.fromkeys(bare_joblibs(), VERSION)
     assert f"without a release: models/classifier_log_{VERSION}.joblib" in cripto("models", "list").out
 
 

@@ -8,13 +8,13 @@ import pytest
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.errors import CriptoError, ModelRefused, NoRelease, StorageUnavailable
 from cripto.features import latest_features, spec_of_names
+from cripto.forecasting.bare import BareModels, Disk
 from cripto.forecasting.last_good import KeptReleases, LastGood
-from cripto.forecasting.loose import BareModels, Disk
 from cripto.forecasting.service import PredictionService
 from cripto.registry import Mirror, ReleaseRegistry
 from cripto.registry.convert import Conversion, ConversionCache, convert_cached
 from cripto.storage import MemoryStore, ObjectStore
-from tests.doubles.loose import NAMES, loose_estimators, loose_files, put_loose
+from tests.doubles.bare import NAMES, bare_estimators, bare_joblibs, put_bare
 from tests.unit.forecasting.toys import DAILY, House, candles, draft
 
 OLD, NEW, NEWER = "20250701-0000", "20250702-0000", "20250703-0000"
@@ -48,7 +48,7 @@ class Bucket(House):
         self.convert = Counting()
         self.local = MemoryStore()
         for version, files in versions.items():
-            put_loose(self.store, version.removeprefix("v").replace("_", "-"), files)
+            put_bare(self.store, version.removeprefix("v").replace("_", "-"), files)
         self.service = self.another()
 
     def another(self, conversions: ObjectStore | None = None) -> PredictionService:
@@ -60,8 +60,8 @@ class Bucket(House):
             self.lake,
             clock=self.clock,
             interval="1d",
-            loose=self.models,
-            last_good=LastGood(self.local, DAILY, releases=releases, loose=self.models),
+            bare=self.models,
+            last_good=LastGood(self.local, DAILY, releases=releases, bare=self.models),
         )
 
     def answer(self) -> Any:
@@ -69,7 +69,7 @@ class Bucket(House):
 
 
 def test_joblibs_without_a_release_are_served_and_never_called_calibrated() -> None:
-    house = Bucket(v20250701_0000=loose_files())
+    house = Bucket(v20250701_0000=bare_joblibs())
     house.service.refresh()
     answer = house.answer()
     assert list(answer["modelos"]) == list(MODEL_NAMES)
@@ -84,14 +84,14 @@ def test_joblibs_without_a_release_are_served_and_never_called_calibrated() -> N
 
 def test_what_is_served_is_what_scikit_learn_says() -> None:
     other = ("volatility_5", "return_1")
-    files = {**loose_files(), "regressor_rf": loose_files(other)["regressor_rf"]}
+    files = {**bare_joblibs(), "regressor_rf": bare_joblibs(other)["regressor_rf"]}
     house = Bucket(v20250701_0000=files)
     house.service.refresh()
     answer = house.answer()
     for name, names in (("regressor_rf", other), ("regressor_gbr", NAMES), ("classifier_log", NAMES)):
         spec = spec_of_names(names)
         row = latest_features(candles("BTC"), spec, DAILY).select(spec.names)
-        model = loose_estimators(names)[name]
+        model = bare_estimators(names)[name]
         if name.startswith("regressor"):
             assert answer["modelos"][name]["variacao"] == pytest.approx(np.expm1(model.predict(row)[0]), abs=1e-6)
         else:
@@ -101,8 +101,8 @@ def test_what_is_served_is_what_scikit_learn_says() -> None:
 
 
 def test_of_each_name_the_newest_file_that_can_be_served_is() -> None:
-    newer = {"regressor_rf": loose_files(seed=1)["regressor_rf"], "classifier_rf": b"half a f"}
-    house = Bucket(v20250701_0000=loose_files(), v20250702_0000=newer)
+    newer = {"regressor_rf": bare_joblibs(seed=1)["regressor_rf"], "classifier_rf": b"half a f"}
+    house = Bucket(v20250701_0000=bare_joblibs(), v20250702_0000=newer)
     house.service.refresh()
     versions = {name: model["versao"] for name, model in house.answer()["modelos"].items()}
     assert versions == {**dict.fromkeys(MODEL_NAMES, OLD), "regressor_rf": NEW}
@@ -112,14 +112,14 @@ def test_of_each_name_the_newest_file_that_can_be_served_is() -> None:
 
 
 def test_fewer_than_five_are_served_as_they_are() -> None:
-    house = Bucket(v20250701_0000={"regressor_lin": loose_files()["regressor_lin"]})
+    house = Bucket(v20250701_0000={"regressor_lin": bare_joblibs()["regressor_lin"]})
     house.service.refresh()
     answer = house.answer()
     assert (list(answer["modelos"]), answer["total_modelos"]) == (["regressor_lin"], 1)
 
 
 def test_features_that_are_not_ours_are_a_reason_to_refuse() -> None:
-    house = Bucket(v20250701_0000={"regressor_lin": loose_files(("return_1", "tea_leaves_5"))["regressor_lin"]})
+    house = Bucket(v20250701_0000={"regressor_lin": bare_joblibs(("return_1", "tea_leaves_5"))["regressor_lin"]})
     with pytest.raises(NoRelease, match="1 joblibs were refused"):
         house.service.load()
     (refusal,) = house.service.status().refused
@@ -127,12 +127,12 @@ def test_features_that_are_not_ours_are_a_reason_to_refuse() -> None:
 
 
 def test_a_file_is_opened_once_and_a_changed_one_again() -> None:
-    house = Bucket(v20250701_0000=loose_files(), v20250702_0000={"regressor_rf": b"half"})
+    house = Bucket(v20250701_0000=bare_joblibs(), v20250702_0000={"regressor_rf": b"half"})
     for _ in range(3):
         house.service.refresh()
     assert len(house.convert.opened) == 6
     before = house.answer()["release"]
-    put_loose(house.store, NEW, {"regressor_rf": loose_files(seed=1)["regressor_rf"]})
+    put_bare(house.store, NEW, {"regressor_rf": bare_joblibs(seed=1)["regressor_rf"]})
     house.service.refresh()
     assert len(house.convert.opened) == 7
     assert house.answer()["modelos"]["regressor_rf"]["versao"] == NEW
@@ -143,14 +143,14 @@ def test_a_file_is_opened_once_and_a_changed_one_again() -> None:
 def test_the_same_files_under_another_version_are_another_set() -> None:
     names = []
     for version in ("v20250701_0000", "v20250702_0000"):
-        house = Bucket(**{version: loose_files()})
+        house = Bucket(**{version: bare_joblibs()})
         house.service.refresh()
         names.append(house.answer()["release"])
     assert names[0] != names[1]
 
 
 def test_a_release_goes_before_joblibs() -> None:
-    house = Bucket(v20250701_0000=loose_files())
+    house = Bucket(v20250701_0000=bare_joblibs())
     house.service.refresh()
     house.registry.publish(draft())
     house.service.refresh()
@@ -161,17 +161,17 @@ def test_a_release_goes_before_joblibs() -> None:
 
 
 def test_a_publication_under_way_is_not_taken_for_joblibs() -> None:
-    house = Bucket(v20250701_0000=loose_files())
+    house = Bucket(v20250701_0000=bare_joblibs())
     house.service.refresh()
     before = house.answer()
     house.store.put(f"models/releases/{NEW}/regressor_rf.onnx", b"graph")
-    put_loose(house.store, NEW, loose_files(seed=1))
+    put_bare(house.store, NEW, bare_joblibs(seed=1))
     house.service.refresh()
     assert house.answer() == before
 
 
 def test_a_child_that_failed_is_tried_again_now_and_then() -> None:
-    house = Bucket(v20250701_0000={"regressor_lin": loose_files()["regressor_lin"]})
+    house = Bucket(v20250701_0000={"regressor_lin": bare_joblibs()["regressor_lin"]})
     house.convert.fault = ModelRefused("regressor_lin", "the conversion process gave no answer")
     for _ in range(10):
         house.service.refresh()
@@ -182,7 +182,7 @@ def test_a_child_that_failed_is_tried_again_now_and_then() -> None:
 
 
 def test_a_look_opens_few_files_and_the_next_goes_further_back() -> None:
-    house = Bucket(v20250701_0000={"regressor_lin": loose_files()["regressor_lin"]})
+    house = Bucket(v20250701_0000={"regressor_lin": bare_joblibs()["regressor_lin"]})
     for day in range(2, 9):
         house.store.put(f"models/regressor_lin_2025070{day}-0000.joblib", b"rubbish %d" % day)
     house.service.refresh()
@@ -193,7 +193,7 @@ def test_a_look_opens_few_files_and_the_next_goes_further_back() -> None:
 
 
 def test_a_restart_converts_nothing_even_while_the_store_is_down() -> None:
-    house = Bucket(v20250701_0000=loose_files())
+    house = Bucket(v20250701_0000=bare_joblibs())
     disk = MemoryStore()
     house.service = house.another(disk)
     house.service.refresh()
@@ -211,7 +211,7 @@ def test_a_restart_converts_nothing_even_while_the_store_is_down() -> None:
 
 
 def test_a_set_on_disk_that_lacks_a_conversion_is_not_served() -> None:
-    house = Bucket(v20250701_0000=loose_files())
+    house = Bucket(v20250701_0000=bare_joblibs())
     house.service.refresh()
     house.registry.fault = StorageUnavailable("down")
     house.service = house.another(MemoryStore())

@@ -10,13 +10,13 @@ import polars as pl
 from cripto.storage import ObjectStore
 from tests.doubles.releases import joblib_bytes, toy_rows
 
-__all__ = ["loose_estimators", "loose_files", "put_loose"]
+__all__ = ["bare_estimators", "bare_joblibs", "put_bare"]
 
 NAMES = ("return_1", "range", "rsi_14")
 
 
 @cache
-def loose_estimators(names: Sequence[str] = NAMES, seed: int = 0) -> Mapping[str, Any]:
+def bare_estimators(names: Sequence[str] = NAMES, seed: int = 0) -> Mapping[str, Any]:
     """The five models, fitted on a frame whose columns are ``names``."""
     from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
@@ -36,12 +36,12 @@ def loose_estimators(names: Sequence[str] = NAMES, seed: int = 0) -> Mapping[str
 
 
 @cache
-def loose_files(names: Sequence[str] = NAMES, seed: int = 0) -> Mapping[str, bytes]:
+def bare_joblibs(names: Sequence[str] = NAMES, seed: int = 0) -> Mapping[str, bytes]:
     """Their joblib files; made once a session."""
-    return {name: joblib_bytes(model) for name, model in loose_estimators(names, seed).items()}
+    return {name: joblib_bytes(model) for name, model in bare_estimators(names, seed).items()}
 
 
-def put_loose(store: ObjectStore, version: str, files: Mapping[str, bytes]) -> None:
+def put_bare(store: ObjectStore, version: str, files: Mapping[str, bytes]) -> None:
     """Upload files as ``models/<name>_<version>.joblib``."""
     for name, data in files.items():
         store.put(f"models/{name}_{version}.joblib", data)
