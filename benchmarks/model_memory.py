@@ -19,9 +19,8 @@ def main() -> None:
     loaded = resident_kib()
     give_back()
     print(f"graphs: {sum(map(len, graphs.values())) / 1e6:.1f} MB; {len(models)} models loaded")
-    print(
-        f"loaded: {(loaded - before) / 1000:.0f} MB more; handed back: {(resident_kib() - before) / 1000:.0f} MB more"
-    )
+    left = resident_kib()
+    print(f"loaded: {(loaded - before) / 1000:.0f} MB more; once handed back: {(left - before) / 1000:.0f} MB")
 
 
 if __name__ == "__main__":
