@@ -10,7 +10,7 @@ import polars as pl
 from cripto.storage import ObjectStore
 from tests.doubles.releases import joblib_bytes, toy_rows
 
-__all__ = ["bare_estimators", "bare_joblibs", "put_bare"]
+__all__ = ["bare_estimators", "bare_joblibs", "put_bare", "two_joblibs"]
 
 NAMES = ("return_1", "range", "rsi_14")
 
@@ -39,6 +39,11 @@ def bare_estimators(names: Sequence[str] = NAMES, seed: int = 0) -> Mapping[str,
 def bare_joblibs(names: Sequence[str] = NAMES, seed: int = 0) -> Mapping[str, bytes]:
     """Their joblib files; made once a session."""
     return {name: joblib_bytes(model) for name, model in bare_estimators(names, seed).items()}
+
+
+def two_joblibs(seed: int = 0) -> dict[str, bytes]:
+    """Two of them, where it does not matter that there are five: each takes a process of seconds to convert."""
+    return {name: bare_joblibs(seed=seed)[name] for name in ("regressor_rf", "classifier_log")}
 
 
 def put_bare(store: ObjectStore, version: str, files: Mapping[str, bytes]) -> None:

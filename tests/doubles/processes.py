@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-__all__ = ["Served", "command", "free_port", "kill_after", "resident_kib", "serving"]
+__all__ = ["UNMEASURED", "Served", "command", "free_port", "kill_after", "resident_kib", "serving"]
 
 
 def command(*args: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -53,6 +53,10 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+"""Environment of a process that no coverage is measured in: measuring takes memory of its own."""
 
 
 def resident_kib(pid: int | str = "self") -> int:

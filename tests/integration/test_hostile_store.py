@@ -17,7 +17,7 @@ from cripto.market.lake import MemoryLake
 from cripto.registry import ANYONE, ReleaseRegistry, SigningKey, Trust, Watch
 from cripto.serving import create_app
 from cripto.storage import LocalStore
-from tests.doubles.bare import bare_joblibs, put_bare
+from tests.doubles.bare import bare_joblibs, put_bare, two_joblibs
 from tests.doubles.hostile import CORPUS
 from tests.doubles.keys import OURS, THEIRS
 from tests.integration.live import live
@@ -77,7 +77,7 @@ def serving(folder: Path, trust: Trust = ANYONE) -> Iterator[Server]:
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of joblibs without a release."""
     folder = tmp_path_factory.mktemp("bare")
-    put_bare(LocalStore(folder), VERSION, bare_joblibs())
+    put_bare(LocalStore(folder), VERSION, two_joblibs())
     with serving(folder) as server:
         yield server
 
@@ -264,7 +264,7 @@ def test_a_pointer_that_the_wrong_one_signed_is_refused(trusting: Server, key: S
 
 
 def test_joblibs_that_nobody_signed_are_not_served_where_that_is_demanded(tmp_path: Path) -> None:
-    put_bare(LocalStore(tmp_path), VERSION, bare_joblibs())
+    put_bare(LocalStore(tmp_path), VERSION, two_joblibs())
     from cripto.cli.wiring import Installation
     from cripto.settings import Settings
 

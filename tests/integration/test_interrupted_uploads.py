@@ -15,7 +15,7 @@ from cripto.forecasting.bare import BareModels
 from cripto.market.lake import MemoryLake
 from cripto.registry import ReleaseRegistry, Watch
 from cripto.storage import LocalStore, ObjectStore, open_store
-from tests.doubles.bare import bare_joblibs, put_bare
+from tests.doubles.bare import put_bare, two_joblibs
 from tests.doubles.stores import FailingStore
 from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, VERSION, candles, draft
 
@@ -82,7 +82,7 @@ def test_in_an_empty_store(opened: Opener) -> None:
 
 
 def test_next_to_joblibs_without_a_release(opened: Opener) -> None:
-    put_bare(opened(), VERSION, bare_joblibs())
+    put_bare(opened(), VERSION, two_joblibs())
     service = reader(opened)
     service.refresh()
     before = versions(service)

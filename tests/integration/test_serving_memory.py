@@ -10,7 +10,7 @@ from cripto.storage import open_store
 from tests.doubles.bare import put_bare
 from tests.doubles.candles import random_walk
 from tests.doubles.forests import large_files, large_release_draft
-from tests.doubles.processes import resident_kib, serving
+from tests.doubles.processes import UNMEASURED, resident_kib, serving
 
 MOST_KIB = 350_000
 
@@ -25,7 +25,7 @@ def test_a_server_of_large_forests_stays_small_and_never_imports_what_fitted_the
         ReleaseRegistry(open_store(url)).publish(large_release_draft())
     else:
         put_bare(open_store(url), "20250729-2130", large_files())
-    with serving("serve", env={"CRIPTO_STORE": url}, cwd=tmp_path) as client:
+    with serving("serve", env={"CRIPTO_STORE": url, **UNMEASURED}, cwd=tmp_path) as client:
         assert client.get("/symbol/A7").json()["total_modelos"] == 5
         mapped = Path(f"/proc/{client.pid}/maps").read_text()
         resident = resident_kib(client.pid)
