@@ -144,12 +144,13 @@ class PredictionService:
         if board is not None:
             self._warm(board)
         with self._swapping:
-            if not self.ready:
-                self._snapshot = Snapshot(release, self._clock.now(), candles, board)
-                _LOG.info("release %s is served from disk", release.version)
+            if self.ready:
+                return  # the store has answered meanwhile
+            self._snapshot = Snapshot(release, self._clock.now(), candles, board)
+            if not any(problem.part == "release" for problem in self._journal.status.problems):
+                self._journal.note("release", StorageUnavailable("the store has not answered yet"))
+        _LOG.info("release %s is served from disk", release.version)
         give_back()
-        if not any(problem.part == "release" for problem in self._journal.status.problems):
-            self._journal.note("release", StorageUnavailable("the store has not answered yet"))
 
     def status(self) -> Status:
         """What is served, how old it is and what is wrong, as of now."""
