@@ -143,6 +143,7 @@ class PredictionService:
         board = None if candles is None else Board(release, candles.windows, computed=self._journal.computed)
         if board is not None:
             self._warm(board)
+        give_back()
         with self._swapping:
             if self.ready:
                 return  # the store has answered meanwhile
@@ -150,7 +151,6 @@ class PredictionService:
             if not any(problem.part == "release" for problem in self._journal.status.problems):
                 self._journal.note("release", StorageUnavailable("the store has not answered yet"))
         _LOG.info("release %s is served from disk", release.version)
-        give_back()
 
     def status(self) -> Status:
         """What is served, how old it is and what is wrong, as of now."""
@@ -226,12 +226,12 @@ class PredictionService:
         if candles is not None:
             board = Board(release, candles.windows, computed=self._journal.computed, previous=served.board)
             self._prove(board, served.board)
+        give_back()
         with self._swapping:
             self._snapshot = Snapshot(release, self._clock.now(), candles, board)
         self._journal.drop_refusal(release.version)
         _LOG.info("release %s is served, %d models", release.version, len(release.models))
         self._keep(release, candles)
-        give_back()
 
     def _follow(self, candles: HeldCandles | None, served: Snapshot) -> None:
         """Swap in what is new of the candles, under the release that is served."""
