@@ -57,6 +57,10 @@ class _Rejected:
     reason: str
     again: int | None
 
+    def is_due(self, look: int) -> bool:
+        """Whether the file is to be tried again at that look, or was to be at one that did not get to it."""
+        return self.again is not None and self.again <= look
+
 
 class BareModels:
     """Looks through a store's joblibs; a file is opened once for each entity tag it has.
@@ -142,7 +146,7 @@ class BareModels:
         for file in files:
             place = file.key, file.etag
             verdict = self._verdicts.get(place)
-            if verdict is None or (isinstance(verdict, _Rejected) and verdict.again == self._looks):
+            if verdict is None or (isinstance(verdict, _Rejected) and verdict.is_due(self._looks)):
                 if opened == _FILES_A_LOOK:
                     break
                 opened += 1

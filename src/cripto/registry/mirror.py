@@ -1,11 +1,11 @@
 """Releases read through a copy on local disk, laid out as in the store they come from."""
 
-import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 from cripto.domain.manifest import FileEntry, Manifest, release_folder
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import CriptoError, ObjectNotFound
+from cripto.registry.draft import file_entry
 
 if TYPE_CHECKING:  # the conversion child imports this package, and needs no object-store client
     from cripto.storage import ObjectStore
@@ -83,5 +83,4 @@ class Mirror:
             data = self._local.get(entry.path).data
         except CriptoError:
             return None
-        same = len(data) == entry.size and hashlib.sha256(data).hexdigest() == entry.sha256
-        return data if same else None
+        return data if file_entry(entry.path, data) == entry else None
