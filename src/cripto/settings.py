@@ -5,6 +5,7 @@ that begins with ``CRIPTO_`` and is not known here is a start-up error: a misspe
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,9 @@ __all__ = ["Settings", "load_settings"]
 _PREFIX = "CRIPTO_"
 # Kubernetes injects CRIPTO_PREDICTION_API_SERVICE_HOST and its kin for a Service of the seed's name
 _INJECTED = "CRIPTO_PREDICTION_API_"
+
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 
 
 def _store(url: str) -> str:
@@ -43,6 +47,16 @@ def _quotes(text: str) -> str:
     except InvalidInput as error:
         raise ValueError(str(error)) from error
     return ",".join(dict.fromkeys(quotes))
+
+
+def _origins(text: str) -> str:
+    origins = [part.strip() for part in text.split(",") if part.strip()]
+    for origin in origins:
+        if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+            raise ValueError("an origin is https://host or https://host:port, without a path, or * alone")
+    if "*" in origins and len(origins) > 1:
+        raise ValueError("* names all origins: nothing may stand beside it")
+    return ",".join(dict.fromkeys(origins))
 
 
 def _release(version: str) -> str:
@@ -87,6 +101,10 @@ class Settings(BaseSettings):
     """How often the server looks for new candles and releases, in seconds."""
     reload_seconds: float = Field(default=5.0, ge=0, le=3600)
     """Least time between two reloads asked for over HTTP, in seconds; sooner ones get the last result."""
+    warm_assets: int = Field(default=5000, ge=0, le=1_000_000)
+    """How many assets, the busiest first, are answered in advance; the others when somebody asks."""
+    cors_origins: Annotated[str, AfterValidator(_origins)] | None = None
+    """Origins whose pages may read the answers in a browser, separated by commas, or `*` for all. Default none."""
     admin_token: SecretStr | None = Field(default=None, min_length=16)
     """Token that `GET /reload` demands, as `Authorization: Bearer`. At least 16 characters; open where unset."""
     public_key: str | None = None
@@ -117,6 +135,11 @@ class Settings(BaseSettings):
     def quotes(self) -> tuple[str, ...]:
         """Quotes in order of preference."""
         return tuple(self.quote.split(","))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins whose pages may read the answers."""
+        return tuple(self.cors_origins.split(",")) if self.cors_origins else ()
 
     @classmethod
     def variable(cls, field: str) -> str:

@@ -48,6 +48,10 @@ def test_what_kubernetes_injects_for_our_service_is_no_setting(monkeypatch: pyte
         ("CRIPTO_REFRESH_SECONDS", "0"),
         ("CRIPTO_REFRESH_SECONDS", "nan"),
         ("CRIPTO_RELOAD_SECONDS", "-1"),
+        ("CRIPTO_WARM_ASSETS", "-1"),
+        ("CRIPTO_CORS_ORIGINS", "painel.example"),
+        ("CRIPTO_CORS_ORIGINS", "https://painel.example/"),
+        ("CRIPTO_CORS_ORIGINS", "https://a.example,*"),
         ("CRIPTO_ADMIN_TOKEN", "short"),
         ("CRIPTO_ACCESS_LOG", "maybe"),
         ("CRIPTO_REQUIRE_SIGNATURE", "maybe"),
@@ -107,3 +111,11 @@ def test_quotes_are_upper_case_and_unique(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_each_setting_has_a_docstring() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_origins_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().origins == ()
+    monkeypatch.setenv("CRIPTO_CORS_ORIGINS", "https://a.example, http://localhost:3000, http://[::1]:3000")
+    assert load_settings().origins == ("https://a.example", "http://localhost:3000", "http://[::1]:3000")
+    monkeypatch.setenv("CRIPTO_CORS_ORIGINS", "*")
+    assert load_settings().origins == ("*",)

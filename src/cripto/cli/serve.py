@@ -58,6 +58,7 @@ def application(parts: Installation) -> "Application":
         refresh_seconds=settings.refresh_seconds,
         reload_min_seconds=settings.reload_seconds,
         access_log=settings.access_log,
+        cors_origins=settings.origins,
     )
 
 

@@ -85,6 +85,7 @@ class Installation:
             interval=settings.interval,
             quotes=settings.quotes,
             pin=settings.release,
+            warm_assets=settings.warm_assets,
             bare=bare,
             last_good=last_good,
         )

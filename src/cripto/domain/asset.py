@@ -1,12 +1,10 @@
 """Asset and quote symbols."""
 
 import re
-from collections.abc import Iterable
-from difflib import get_close_matches
 
 from cripto.errors import InvalidAsset, InvalidInput
 
-__all__ = ["ASSET_PATTERN", "nearest_symbols", "parse_asset", "parse_quote"]
+__all__ = ["ASSET_PATTERN", "parse_asset", "parse_quote"]
 
 ASSET_PATTERN = r"^[A-Za-z0-9]{1,20}$"
 _SYMBOL = re.compile(r"[A-Za-z0-9]{1,20}", re.ASCII)
@@ -24,8 +22,3 @@ def parse_quote(text: str) -> str:
     if _SYMBOL.fullmatch(text) is None:
         raise InvalidInput(f"{text!r} is not a quote symbol: 1 to 20 letters or digits")
     return text.upper()
-
-
-def nearest_symbols(asset: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
-    """Known symbols that look like ``asset``, best first."""
-    return tuple(get_close_matches(asset, sorted(known), n=limit, cutoff=0.5))

@@ -1,6 +1,7 @@
 """From a release and candles to forecasts: models, numbers, encoded answers, and what keeps them fresh."""
 
-from cripto.forecasting.board import Answer, Board, Outcome
+from cripto.forecasting.answers import Answer
+from cripto.forecasting.board import Board, Outcome
 from cripto.forecasting.encode import encode_answer
 from cripto.forecasting.forecaster import forecast_windows
 from cripto.forecasting.release import LoadedRelease, Releases, ServedModel, load_release

@@ -1,49 +1,63 @@
-"""The board: the encoded answers of one release on one state of the candles, each worked out once.
+"""The board: the answers of one release on one state of the candles, each worked out once.
 
 A board never changes what it stands for: another release or other candles make another board, which takes over
 from the last one whatever still holds. Only the clock moves under it: how many candles an asset is behind changes
-when one closes, so an answer expires at the next boundary of its interval and is then told anew, without being
-worked out anew.
+when one closes, so the table of encoded answers is for one interval of time, and the next interval's is made
+before it is needed. Assets that are not answered in advance are worked out for whoever asks first, and kept while
+they are asked for.
 """
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
+from types import MappingProxyType
 
-from cripto.domain.asset import nearest_symbols
 from cripto.domain.forecast import Forecast
-from cripto.errors import CriptoError, UnknownAsset
-from cripto.forecasting.encode import encode_answer
+from cripto.domain.interval import Interval
+from cripto.errors import CriptoError
+from cripto.forecasting.answers import Answer, Table, tell
+from cripto.forecasting.asked import Recent, UnknownAssets
 from cripto.forecasting.forecaster import forecast_windows, restate
 from cripto.forecasting.release import LoadedRelease
 from cripto.forecasting.windows import Window, Windows
 
-__all__ = ["Answer", "Board", "Outcome"]
+__all__ = ["WARM_ASSETS", "Board", "Outcome", "lead_of"]
 
 Outcome = Forecast | CriptoError
 """What became of one asset: a forecast, or why there is none."""
 
-_UNKNOWN_KEPT = 1024
+WARM_ASSETS = 5000
+"""How many assets are answered in advance, unless it is said otherwise."""
+
+_ASKED_KEPT = 1024
+_LONGEST_LEAD = timedelta(seconds=10)
+_NOTHING: Mapping[str, Outcome] = MappingProxyType({})
 # few enough that requests find their turn between two batches, enough that a batch is worth its overhead
 _WARMED_AT_ONCE = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Encoded bytes, a strong entity tag with its quotes, and from when to when (UTC) they hold."""
+def lead_of(interval: Interval) -> timedelta:
+    """How long before an interval begins its answers are told."""
+    return min(_LONGEST_LEAD, interval.step / 4)
 
-    body: bytes
-    etag: str
-    since: datetime
-    expires: datetime
+
+_Keep = Callable[[Mapping[str, Outcome]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    outcome: Outcome
+    answer: Answer | None = None
 
 
 class Board:
-    """Answers for every asset of ``windows`` by ``release``. Safe to share between threads."""
+    """Answers for the assets of ``windows`` by ``release``. Safe to share between threads.
+
+    The busiest ``warm_assets`` of them are answered in advance, by `warm`; ``computed`` is told how many forecasts
+    were worked out, each time some were.
+    """
 
     def __init__(
         self,
@@ -52,22 +66,32 @@ class Board:
         *,
         computed: Callable[[int], None] = lambda _: None,
         previous: "Board | None" = None,
+        warm_assets: int = WARM_ASSETS,
     ) -> None:
         self.release = release
         self.windows = windows
         self._computed = computed
+        self._warm_assets = warm_assets
         self._lock = Lock()
-        self._outcomes: dict[str, Future[Outcome]] = {}
-        self._answers: dict[str, Answer] = {}
-        self._unknown: OrderedDict[str, UnknownAsset] = OrderedDict()
+        self._flying: dict[str, Future[Outcome]] = {}
+        self._asked: Recent[str, _Asked] = Recent(_ASKED_KEPT)
+        self._unknown = UnknownAssets(windows.by_symbol)
+        self._outcomes = _NOTHING
+        self._tables: tuple[Table, ...] = ()
         if previous is not None and previous.release.version == release.version:
             self._take_over(previous)
 
     def held(self, asset: str, now: datetime) -> Answer | None:
-        """The answer at hand, if there is one that has not expired; never blocks."""
-        answer = self._answers.get(asset)
-        # a clock that was set back leaves the interval the answer was told in, just as one that goes on does
-        return answer if answer is not None and answer.since <= now < answer.expires else None
+        """The answer at hand, if there is one that has not expired; never waits for anything."""
+        for table in self._tables:
+            if table.since <= now < table.expires:
+                answer = table.answers.get(asset)
+                if answer is not None:
+                    return answer
+                break
+        asked = self._asked.get(asset)
+        answer = None if asked is None else asked.answer
+        return answer if answer is not None and answer.holds(now) else None
 
     def answer(self, asset: str, now: datetime) -> Answer:
         """The answer of one asset, worked out now if need be, by one caller however many ask.
@@ -77,106 +101,127 @@ class Board:
         held = self.held(asset, now)
         if held is not None:
             return held
-        outcome = self.forecasts([asset], now)[asset]
+        outcome = self._results([asset], now, self._keep_asked)[asset]
         if isinstance(outcome, CriptoError):
             raise outcome.with_traceback(None)
-        return self._tell(asset, outcome, now)
+        answer = tell(outcome, self.release.interval, now)
+        self._asked.put(asset, _Asked(outcome, answer))
+        return answer
 
     def warm(self, now: datetime) -> dict[str, CriptoError]:
-        """Work out and encode the answer of every asset, and say which have none, and why.
+        """Work out and encode the answers that are to be at hand, and say which assets have none, and why.
 
         Raises `ModelRefused` if a model fails as a whole.
         """
-        without: dict[str, CriptoError] = {}
-        assets = list(self.windows.by_symbol)
+        assets = self.windows.busiest(self._warm_assets)
         for start in range(0, len(assets), _WARMED_AT_ONCE):
-            for asset, outcome in self.forecasts(assets[start : start + _WARMED_AT_ONCE], now).items():
-                if isinstance(outcome, CriptoError):
-                    without[asset] = outcome
-                elif self.held(asset, now) is None:
-                    self._tell(asset, outcome, now)
-        return without
+            self._results(assets[start : start + _WARMED_AT_ONCE], now, self._keep_warm)
+        outcomes = {asset: self._outcomes[asset] for asset in assets}
+        self._outcomes = MappingProxyType(outcomes)
+        self._tables = (self._told(now),)
+        self.keep_told(now)
+        return {
+            asset: outcome
+            for asset, outcome in {**self.windows.by_symbol, **outcomes}.items()
+            if isinstance(outcome, CriptoError)
+        }
+
+    def keep_told(self, now: datetime) -> None:
+        """Have a table of answers for ``now`` and, where the next interval is near, for that one too.
+
+        Nothing is worked out for it. Cheap where nothing is to be done.
+        """
+        interval = self.release.interval
+        tables = [table for table in self._tables if table.holds(now)] or [self._told(now)]
+        begins = tables[0].expires
+        if begins - now <= lead_of(interval):
+            tables += [table for table in self._tables if table.since == begins] or [self._told(begins)]
+        self._tables = tuple(tables)
 
     def answers(self, asset: str) -> bool:
         """Whether the asset has a forecast that was worked out."""
-        future = self._outcomes.get(asset)
-        if future is None or not future.done() or future.exception() is not None:
-            return False
-        return isinstance(future.result(), Forecast)
+        return isinstance(self._outcome(asset), Forecast)
 
     def forecasts(self, assets: Iterable[str], now: datetime) -> dict[str, Outcome]:
         """What became of each asset at ``now``; those not yet worked out are, in one batch.
 
         Raises `ModelRefused` if a model fails as a whole; that is not remembered, so the next call tries again.
         """
-        wanted = list(dict.fromkeys(assets))
-        results: dict[str, Outcome] = {}
-        waiting: dict[str, Future[Outcome]] = {}
+        return {
+            asset: restate(outcome, now) if isinstance(outcome, Forecast) else outcome
+            for asset, outcome in self._results(assets, now, self._keep_asked).items()
+        }
+
+    def _outcome(self, asset: str) -> Outcome | None:
+        outcome = self._outcomes.get(asset)
+        if outcome is None:
+            asked = self._asked.get(asset)
+            outcome = None if asked is None else asked.outcome
+        return outcome
+
+    def _results(self, assets: Iterable[str], now: datetime, keep: _Keep) -> dict[str, Outcome]:
+        results: dict[str, Outcome | Future[Outcome]] = {}
         mine: list[tuple[Window, Future[Outcome]]] = []
-        with self._lock:
-            for asset in wanted:
-                window = self.windows.by_symbol.get(asset)
-                if window is None:
-                    continue
-                if isinstance(window, CriptoError):
-                    results[asset] = window
-                    continue
-                future = self._outcomes.get(asset)
-                if future is None:
-                    future = self._outcomes[asset] = Future()
-                    mine.append((window, future))
-                waiting[asset] = future
+        for asset in assets:
+            window = self.windows.by_symbol.get(asset)
+            if window is None:
+                results[asset] = self._unknown.refusal(asset)
+            elif isinstance(window, CriptoError):
+                results[asset] = window
+            elif asset not in results:
+                with self._lock:
+                    results[asset] = found = self._outcome(asset) or self._flying.get(asset) or Future()
+                    if isinstance(found, Future) and asset not in self._flying:
+                        self._flying[asset] = found
+                        mine.append((window, found))
         if mine:
-            self._work_out(mine, now)
-        for asset, future in waiting.items():
-            outcome = future.result()
-            results[asset] = outcome if isinstance(outcome, CriptoError) else restate(outcome, now)
-        return {asset: results[asset] if asset in results else self._unknown_asset(asset) for asset in wanted}
+            self._work_out(mine, now, keep)
+        return {asset: found.result() if isinstance(found, Future) else found for asset, found in results.items()}
 
-    def _tell(self, asset: str, forecast: Forecast, now: datetime) -> Answer:
-        body = encode_answer(forecast)
-        interval = self.release.interval
-        since = interval.floor(now)
-        answer = Answer(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', since, interval.close_of(since))
-        self._answers[asset] = answer
-        return answer
-
-    def _work_out(self, mine: Sequence[tuple[Window, "Future[Outcome]"]], now: datetime) -> None:
+    def _work_out(self, mine: Sequence[tuple[Window, "Future[Outcome]"]], now: datetime, keep: _Keep) -> None:
         try:
             outcomes = forecast_windows(self.release, [window for window, _ in mine], now)
         except BaseException as error:
             # whoever waits must be told, and whoever comes next must be free to try again
             with self._lock:
                 for window, _ in mine:
-                    self._outcomes.pop(window.symbol, None)
+                    del self._flying[window.symbol]
             for _, future in mine:
                 future.set_exception(error)
             raise
         self._computed(len(mine))
+        with self._lock:
+            keep(outcomes)
+            for window, _ in mine:
+                del self._flying[window.symbol]
         for window, future in mine:
             future.set_result(outcomes[window.symbol])
 
-    def _unknown_asset(self, asset: str) -> UnknownAsset:
-        with self._lock:
-            found = self._unknown.get(asset)
-            if found is not None:
-                self._unknown.move_to_end(asset)
-                return found
-        error = UnknownAsset(asset, nearest_symbols(asset, self.windows.last_opens))
-        with self._lock:
-            self._unknown[asset] = error
-            if len(self._unknown) > _UNKNOWN_KEPT:
-                self._unknown.popitem(last=False)
-        return error
+    def _keep_asked(self, outcomes: Mapping[str, Outcome]) -> None:
+        for asset, outcome in outcomes.items():
+            self._asked.put(asset, _Asked(outcome))
+
+    def _keep_warm(self, outcomes: Mapping[str, Outcome]) -> None:
+        self._outcomes = MappingProxyType({**self._outcomes, **outcomes})
+
+    def _told(self, now: datetime) -> Table:
+        """What was worked out in advance, as it is told at ``now``."""
+        interval = self.release.interval
+        since = interval.floor(now)
+        at_hand: Mapping[str, Answer] = next((t.answers for t in self._tables if t.since == since), {})
+        answers = {
+            asset: at_hand.get(asset) or tell(outcome, interval, now)
+            for asset, outcome in self._outcomes.items()
+            if isinstance(outcome, Forecast)
+        }
+        return Table(since, interval.close_of(since), MappingProxyType(answers))
 
     def _take_over(self, previous: "Board") -> None:
-        with previous._lock:
-            outcomes = dict(previous._outcomes)
-        for asset, future in outcomes.items():
-            now, before = self.windows.by_symbol.get(asset), previous.windows.by_symbol.get(asset)
-            # windows compare by digest and source: the forecast is the same exactly when they do
-            if now == before and future.done() and future.exception() is None:
-                self._outcomes[asset] = future
-                answer = previous._answers.get(asset)
-                if answer is not None:
-                    self._answers[asset] = answer
+        # windows compare by digest and source: the forecast is the same exactly when they do
+        before = previous.windows.by_symbol
+        same = {asset for asset, window in self.windows.by_symbol.items() if window == before.get(asset)}
+        self._outcomes = MappingProxyType({a: found for a, found in previous._outcomes.items() if a in same})
+        self._tables = tuple(table.of(same) for table in previous._tables)
+        for asset, asked in previous._asked.items():
+            if asset in same:
+                self._asked.put(asset, asked)

@@ -11,7 +11,8 @@ from cripto.domain.clock import Clock
 from cripto.domain.interval import parse_interval
 from cripto.errors import CriptoError, ModelRefused, NoRelease, ReleaseRefused, StorageUnavailable
 from cripto.forecasting._memory import give_back
-from cripto.forecasting.board import Answer, Board, Outcome
+from cripto.forecasting.answers import Answer
+from cripto.forecasting.board import WARM_ASSETS, Board, Outcome, lead_of
 from cripto.forecasting.candle_feed import CandleFeed, HeldCandles
 from cripto.forecasting.finder import BareJoblibs, Finder
 from cripto.forecasting.journal import Journal
@@ -57,6 +58,7 @@ class PredictionService:
         quotes: Sequence[str] = (),
         pin: str | None = None,
         threads: int = 1,
+        warm_assets: int = WARM_ASSETS,
         bare: BareJoblibs | None = None,
         last_good: LastGood | None = None,
     ) -> None:
@@ -71,6 +73,7 @@ class PredictionService:
             threads=threads,
         )
         self._feed = CandleFeed(lake, self.interval, quotes)
+        self._warm_assets = warm_assets
         self._last_good = last_good
         self._snapshot = Snapshot()
         self._working = Lock()
@@ -140,7 +143,7 @@ class PredictionService:
         release, candles = self._last_good.recall(self._feed)
         if release is None:
             return
-        board = None if candles is None else Board(release, candles.windows, computed=self._journal.computed)
+        board = None if candles is None else self._new_board(release, candles)
         if board is not None:
             self._warm(board)
         give_back()
@@ -151,6 +154,19 @@ class PredictionService:
             if not any(problem.part == "release" for problem in self._journal.status.problems):
                 self._journal.note("release", StorageUnavailable("the store has not answered yet"))
         _LOG.info("release %s is served from disk", release.version)
+
+    def keep_told(self) -> float:
+        """Have the answers of the coming interval encoded before it begins, so that nobody waits when it does.
+
+        Returns after how many seconds there is more of that to do.
+        """
+        board, now = self._snapshot.board, self._clock.now()
+        if board is not None:
+            board.keep_told(now)
+        ends = self.interval.close_of(self.interval.floor(now))
+        return (
+            (ends if ends - now <= lead_of(self.interval) else ends - lead_of(self.interval)) - now
+        ).total_seconds()
 
     def status(self) -> Status:
         """What is served, how old it is and what is wrong, as of now."""
@@ -165,6 +181,15 @@ class PredictionService:
             loaded_at=snapshot.loaded_at,
             refused=status.refused + self._finder.refused_files,
             candles=candle_state(self.interval, None if candles is None else candles.windows, self._clock.now()),
+        )
+
+    def _new_board(self, release: LoadedRelease, candles: HeldCandles, previous: Board | None = None) -> Board:
+        return Board(
+            release,
+            candles.windows,
+            computed=self._journal.computed,
+            previous=previous,
+            warm_assets=self._warm_assets,
         )
 
     def _board(self) -> Board:
@@ -224,7 +249,7 @@ class PredictionService:
             raise StorageUnavailable(f"the candles that release {release.version} looks back on cannot be read")
         board = None
         if candles is not None:
-            board = Board(release, candles.windows, computed=self._journal.computed, previous=served.board)
+            board = self._new_board(release, candles, served.board)
             self._prove(board, served.board)
         give_back()
         with self._swapping:
@@ -237,7 +262,7 @@ class PredictionService:
         """Swap in what is new of the candles, under the release that is served."""
         if candles is None or candles is served.candles or served.release is None:
             return
-        board = Board(served.release, candles.windows, computed=self._journal.computed, previous=served.board)
+        board = self._new_board(served.release, candles, served.board)
         self._warm(board)
         with self._swapping:
             self._snapshot = replace(served, candles=candles, board=board)

@@ -51,6 +51,20 @@ class Windows:
     by_symbol: Mapping[str, Window | CriptoError]
     last_opens: Mapping[str, datetime]
 
+    def busiest(self, count: int) -> list[str]:
+        """At most ``count`` assets that have a window: all, or those with the largest last close times volume.
+
+        Quotes are not converted: where there are several, those of the larger unit come first.
+        """
+        windows = [window for window in self.by_symbol.values() if isinstance(window, Window)]
+        if len(windows) > count:
+            windows = sorted(windows, key=_turnover, reverse=True)[:count]
+        return [window.symbol for window in windows]
+
+
+def _turnover(window: Window) -> float:
+    return window.price * float(window.candles["volume"][-1])
+
 
 def read_windows(candles: pl.DataFrame, interval: Interval, lookback: int) -> Windows:
     """Cut the window of every symbol from ``candles``: one series per symbol, sorted by symbol and time.

@@ -1,23 +1,30 @@
 """The application factory. It reads no settings and no environment: everything comes as an argument."""
 
+from collections.abc import Sequence
+
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from cripto.domain.clock import Clock
 from cripto.errors import CriptoError
 from cripto.forecasting import PredictionService
+from cripto.serving.caching import CacheControl
 from cripto.serving.context import Context, problem_response
 from cripto.serving.errors import http_problem, invalid_request, problem_of
+from cripto.serving.fast_lane import FastLane
 from cripto.serving.lifespan import background
 from cripto.serving.metrics import Metrics
 from cripto.serving.middleware import Envelope
 from cripto.serving.openapi import DESCRIPTION, TAGS, document
 from cripto.serving.reloading import Reloader
+from cripto.serving.request_log import RequestLog
 from cripto.serving.routes import all_routes
 
 __all__ = ["Application", "create_app"]
@@ -35,6 +42,7 @@ def create_app(
     refresh_seconds: float = 30.0,
     reload_min_seconds: float = 5.0,
     access_log: bool = False,
+    cors_origins: Sequence[str] = (),
     prediction_threads: int = 4,
 ) -> Application:
     """An application that serves ``service`` and, while it runs, keeps it fresh.
@@ -42,10 +50,11 @@ def create_app(
     It starts at once and answers 503 until a release is loaded. ``admin_token`` guards ``/reload``;
     ``refresh_seconds`` is how often the store is looked at, and the longest a cache may keep an answer;
     ``reload_min_seconds`` the least time between two reloads; ``prediction_threads`` how many answers are
-    worked out at once.
+    worked out at once; ``cors_origins`` whose pages may read the answers in a browser, ``*`` for all.
     """
-    # The refresh loop, a reload, and a start from disk: none waits for predictions, nor they for a slow store.
-    renewing = CapacityLimiter(3)
+    # The refresh loop, a reload, telling ahead and a start from disk: none waits for predictions, nor they for a
+    # slow store.
+    renewing = CapacityLimiter(4)
     metrics = Metrics(service, clock)
     context = Context(
         service=service,
@@ -55,8 +64,9 @@ def create_app(
         predicting=CapacityLimiter(prediction_threads),
         version=version,
         admin_token=admin_token,
-        refresh_seconds=refresh_seconds,
+        cache_control=CacheControl(refresh_seconds),
     )
+    log = RequestLog(enabled=access_log)
     # /docs from our own files: no browser is sent to a CDN, and it works where there is no way out
     app = FastAPIOffline(
         static_url="/docs-assets",
@@ -73,10 +83,38 @@ def create_app(
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(all_routes(context))
-    app.add_middleware(Envelope, metrics=metrics, access_log=access_log)
+    app.add_middleware(Envelope, metrics=metrics, log=log)
     _tell_errors_as_problems(app)
+    _put_in_front(app, context, log, cors_origins)
     document(app)
     return app
+
+
+def _put_in_front(app: FastAPI, context: Context, log: RequestLog, cors_origins: Sequence[str]) -> None:
+    """Have the fast lane asked before anything of the framework runs."""
+    build = app.build_middleware_stack
+
+    def stack() -> ASGIApp:
+        front: ASGIApp = FastLane(
+            build(),
+            service=context.service,
+            clock=context.clock,
+            metrics=context.metrics,
+            cache_control=context.cache_control,
+            log=log,
+        )
+        if cors_origins:
+            # the answers to other origins' preflights are its own; all else passes through it
+            front = CORSMiddleware(
+                front,
+                allow_origins=cors_origins,
+                allow_methods=("GET", "HEAD"),
+                allow_headers=("Authorization", "If-None-Match", "X-Request-ID"),
+                expose_headers=("ETag", "Link", "Retry-After", "X-Request-ID"),
+            )
+        return front
+
+    app.build_middleware_stack = stack  # type: ignore[method-assign]
 
 
 def _tell_errors_as_problems(app: FastAPI) -> None:

@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from cripto.domain.clock import Clock
 from cripto.forecasting import PredictionService
+from cripto.serving.caching import CacheControl
 from cripto.serving.metrics import Metrics
-from cripto.serving.middleware import request_id_of
 from cripto.serving.problems import MEDIA_TYPE, Problem
 from cripto.serving.reloading import Reloader
+from cripto.serving.request_id import request_id_of
 
 __all__ = ["Context", "json_response", "problem_response"]
 
@@ -27,7 +28,7 @@ class Context:
     predicting: CapacityLimiter
     version: str
     admin_token: str | None
-    refresh_seconds: float
+    cache_control: CacheControl
 
 
 def json_response(body: bytes, status: int = 200) -> Response:

@@ -16,6 +16,8 @@ _LOG = logging.getLogger(__name__)
 _FIRST_RETRY_SECONDS = 0.5
 _LONGEST_DOUBLING = 16
 _STORE_MAY_TAKE_SECONDS = 2.0
+# a clock that is set is noticed so late at most
+_LONGEST_UNTOLD = 30.0
 
 
 def background(
@@ -27,13 +29,14 @@ def background(
     """A lifespan that refreshes ``service`` every ``refresh_seconds``, and sooner until it can predict.
 
     Where the store has not answered ``store_may_take`` seconds after the start, the last good release on disk is
-    taken up meanwhile.
+    taken up meanwhile. The answers of the next candle interval are encoded before it begins.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with create_task_group() as tasks:
             tasks.start_soon(_keep_fresh, service, refresh_seconds, limiter)
+            tasks.start_soon(_keep_told, service, limiter)
             tasks.start_soon(_start_from_disk, service, store_may_take, limiter)
             try:
                 yield
@@ -62,3 +65,9 @@ async def _start_from_disk(service: PredictionService, store_may_take: float, li
     await sleep(store_may_take)
     if not service.ready:
         await to_thread.run_sync(service.recall, limiter=limiter, abandon_on_cancel=True)
+
+
+async def _keep_told(service: PredictionService, limiter: CapacityLimiter) -> None:
+    while True:
+        wait = await to_thread.run_sync(service.keep_told, limiter=limiter, abandon_on_cancel=True)
+        await sleep(min(wait, _LONGEST_UNTOLD))

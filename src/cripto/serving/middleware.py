@@ -1,8 +1,6 @@
 """What surrounds every request, as pure ASGI: its id, its count, its log line, HEAD, and errors nobody foresaw."""
 
 import logging
-import re
-import secrets
 from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,19 +9,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cripto.serving.errors import INTERNAL_ERROR
 from cripto.serving.metrics import Metrics
 from cripto.serving.problems import MEDIA_TYPE
+from cripto.serving.request_id import new_request_id, sane_request_id
+from cripto.serving.request_log import RequestLog
 
-__all__ = ["Envelope", "request_id_of"]
+__all__ = ["Envelope"]
 
 _LOG = logging.getLogger(__name__)
-_ACCESS = logging.getLogger("cripto.access")
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PLAIN_ROUTES = frozenset({"/docs", "/openapi.json"})
 _NOT_FOR_HEAD = frozenset({"/reload"})
-
-
-def request_id_of(scope: Scope) -> str:
-    """The id of the request, as its header, its problems and its log lines tell it."""
-    return str(scope.get("state", {}).get("request_id", ""))
 
 
 class Envelope:
@@ -33,10 +26,10 @@ class Envelope:
     routes that act; turns an unforeseen exception into a 500 that shows nothing of it.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, access_log: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, log: RequestLog) -> None:
         self._app = app
         self._metrics = metrics
-        self._access_log = access_log
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes through."""
@@ -71,23 +64,13 @@ class Envelope:
         finally:
             route = _route(inner, path)
             self._metrics.request(route, method, status)
-            if self._access_log:
-                # the template, never the path: nothing a caller wrote reaches a log line
-                _ACCESS.info(
-                    "request",
-                    extra={
-                        "request_id": request_id,
-                        "method": self._metrics.known_method(method),
-                        "route": route,
-                        "status": status,
-                        "milliseconds": round((perf_counter() - started) * 1000, 3),
-                    },
-                )
+            seconds = perf_counter() - started
+            self._log.write(request_id, self._metrics.known_method(method), route, status, seconds)
 
 
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get("x-request-id", "")
-    return given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
+    return sane_request_id(given.encode("latin-1")) or new_request_id()
 
 
 def _route(scope: Scope, path: str) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from cripto.domain.asset import nearest_symbols, parse_asset, parse_quote
+from cripto.domain.asset import parse_asset, parse_quote
 from cripto.errors import InvalidAsset, InvalidInput
 
 
@@ -25,10 +25,3 @@ def test_a_quote_has_the_form_of_an_asset() -> None:
     assert parse_quote("usdt") == "USDT"
     with pytest.raises(InvalidInput):
         parse_quote("US$")
-
-
-def test_the_nearest_symbols_are_few_and_best_first() -> None:
-    known = ["BTC", "BTT", "BCH", "ETH", "BNB"]
-    assert nearest_symbols("BTCC", known)[0] == "BTC"
-    assert len(nearest_symbols("B", known)) <= 3
-    assert nearest_symbols("XYZW", known) == ()

@@ -31,8 +31,10 @@ def board(
     frame: pl.DataFrame,
     computed: Callable[[int], None] = lambda _: None,
     previous: Board | None = None,
+    warm_assets: int = 100,
 ) -> Board:
-    return Board(release, read_windows(frame, DAILY, SPEC.lookback), computed=computed, previous=previous)
+    windows = read_windows(frame, DAILY, SPEC.lookback)
+    return Board(release, windows, computed=computed, previous=previous, warm_assets=warm_assets)
 
 
 def test_an_answer_is_worked_out_once_and_then_held() -> None:
@@ -117,6 +119,106 @@ def test_a_flood_of_unknown_assets_is_not_kept() -> None:
     for number in range(1500):
         made.forecasts([f"X{number}"], NOW)
     assert len(made._unknown) == 1024
+
+
+def test_a_warm_board_has_every_answer_at_hand() -> None:
+    counts: list[int] = []
+    frame = pl.concat([candles("BTC", "ETH"), candles("NEW", count=3)])
+    made = board(toy_release(), frame, counts.append)
+    without = made.warm(NOW)
+    assert list(without) == ["NEW"]
+    assert isinstance(without["NEW"], InsufficientHistory)
+    for asset in ("BTC", "ETH"):
+        assert made.held(asset, NOW) == board(toy_release(), frame).answer(asset, NOW)
+        assert made.answers(asset)
+    assert not made.answers("NEW")
+    assert counts == [2]
+
+
+def test_only_the_busiest_assets_are_answered_in_advance_and_the_others_on_demand() -> None:
+    counts: list[int] = []
+    frame = candles("BTC", "ETH", "LTC", "XRP").with_columns(
+        pl.col("volume") * pl.col("symbol").replace_strict({"BTC": 1.0, "ETH": 1e9, "LTC": 1e12, "XRP": 1.0})
+    )
+    made = board(toy_release(), frame, counts.append, warm_assets=2)
+    assert made.warm(NOW) == {}
+    assert [asset for asset in ("BTC", "ETH", "LTC", "XRP") if made.held(asset, NOW)] == ["ETH", "LTC"]
+    answer = made.answer("BTC", NOW)
+    assert made.held("BTC", NOW) is answer
+    assert counts == [2, 1]
+
+
+def test_no_more_of_what_was_asked_for_is_kept_than_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cripto.forecasting.board._ASKED_KEPT", 2)
+    counts: list[int] = []
+    made = board(toy_release(), candles("BTC", "ETH", "LTC"), counts.append, warm_assets=0)
+    made.warm(NOW)
+    for asset in ("BTC", "ETH", "BTC", "LTC"):
+        made.answer(asset, NOW)
+    assert made.held("ETH", NOW) is None
+    assert made.held("BTC", NOW) is not None
+    made.answer("ETH", NOW)
+    assert counts == [1, 1, 1, 1]
+
+
+def test_the_answers_of_the_next_interval_are_told_before_it_begins() -> None:
+    counts: list[int] = []
+    made = board(toy_release(), candles("BTC"), counts.append)
+    made.warm(NOW)
+    made.keep_told(NEXT - timedelta(seconds=11))
+    assert made.held("BTC", NEXT) is None
+    made.keep_told(NEXT - timedelta(seconds=10))
+    assert made.held("BTC", NEXT) == board(toy_release(), candles("BTC")).answer("BTC", NEXT)
+    first = made.held("BTC", NEXT - timedelta(microseconds=1))
+    assert first is not None
+    assert first.expires == NEXT
+    made.keep_told(NEXT)
+    assert made.held("BTC", NEXT - timedelta(microseconds=1)) is None
+    assert counts == [1]
+
+
+def test_a_board_that_is_warmed_close_to_a_boundary_tells_both_sides_of_it() -> None:
+    made = board(toy_release(), candles("BTC"))
+    made.warm(NEXT - timedelta(seconds=1))
+    assert made.held("BTC", NEXT - timedelta(seconds=1)) is not None
+    assert made.held("BTC", NEXT) is not None
+
+
+def test_a_clock_that_jumped_is_told_anew() -> None:
+    made = board(toy_release(), candles("BTC"))
+    made.warm(NOW)
+    later = NOW + 5 * DAILY.step
+    assert made.held("BTC", later) is None
+    made.keep_told(later)
+    told = made.held("BTC", later)
+    assert told is not None
+    assert json.loads(told.body)["dados"]["candles_em_atraso"] == 5
+
+
+def test_a_warm_board_takes_over_tables_but_for_what_changed() -> None:
+    counts: list[int] = []
+    release = toy_release()
+    first = board(release, candles("BTC", "ETH"), counts.append)
+    first.warm(NOW)
+    changed = candles("BTC", "ETH").with_columns(
+        pl.when(pl.col("symbol") == "ETH").then(pl.col("volume") * 2).otherwise(pl.col("volume")).alias("volume")
+    )
+    second = board(release, changed, counts.append, first)
+    second.warm(NOW)
+    assert second.held("BTC", NOW) is first.held("BTC", NOW)
+    assert second.held("ETH", NOW) != first.held("ETH", NOW)
+    assert counts == [2, 1]
+
+
+def test_an_asset_that_left_the_candles_is_in_no_table() -> None:
+    release = toy_release()
+    first = board(release, candles("BTC", "ETH"))
+    first.warm(NOW)
+    second = board(release, candles("BTC"), previous=first)
+    second.warm(NOW)
+    assert second.held("ETH", NOW) is None
+    with pytest.raises(UnknownAsset):
+        second.answer("ETH", NOW)
 
 
 def test_a_gap_is_told_to_who_asks() -> None:

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import timedelta
 
 import polars as pl
 import pytest
@@ -12,7 +11,6 @@ from cripto.registry import ReleaseDraft
 from cripto.serving import create_app
 from tests.unit.forecasting.toys import (
     DAILY,
-    LAST_CLOSE,
     VERSION,
     FailingModel,
     House,
@@ -142,13 +140,6 @@ class TestSymbol:
             assert (again.status_code, again.content) == (304, b"")
             assert again.headers["etag"] == first.headers["etag"]
         assert client.get("/symbol/BTC", {"If-None-Match": '"x"'}).status_code == 200
-
-    def test_a_cache_may_keep_an_answer_until_the_next_refresh_or_boundary(self) -> None:
-        house = loaded()
-        client = Client(application(house, refresh_seconds=30))
-        assert client.get("/symbol/BTC").headers["cache-control"] == "public, max-age=30"
-        house.clock.time = LAST_CLOSE + DAILY.step - timedelta(seconds=7)
-        assert client.get("/symbol/BTC").headers["cache-control"] == "public, max-age=7"
 
     def test_head_is_get_without_a_body(self) -> None:
         client = Client(application(loaded()))

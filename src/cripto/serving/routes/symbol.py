@@ -1,4 +1,7 @@
-"""``GET /symbol/{ativo}``: the forecast of one asset, as encoded bytes under an entity tag."""
+"""``GET /symbol/{ativo}``: the forecast of one asset, as encoded bytes under an entity tag.
+
+Answers at hand are given by `cripto.serving.fast_lane`; this route documents them, and works out the others.
+"""
 
 from time import perf_counter
 from typing import Annotated
@@ -9,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cripto.domain.asset import ASSET_PATTERN, parse_asset
-from cripto.forecasting import Answer
+from cripto.serving.caching import matches
 from cripto.serving.context import Context
 from cripto.serving.errors import slug_of
+from cripto.serving.fast_lane import SYMBOL_ROUTE
 from cripto.serving.schemas import SymbolAnswer, problems
 
 __all__ = ["symbol_route"]
@@ -23,7 +27,7 @@ def symbol_route(router: APIRouter, context: Context) -> None:
     """Add the route."""
 
     @router.get(
-        "/symbol/{ativo}",
+        SYMBOL_ROUTE,
         response_model=SymbolAnswer,
         summary="Predições para um ativo",
         tags=["predições"],
@@ -55,20 +59,10 @@ def symbol_route(router: APIRouter, context: Context) -> None:
             raise
         finally:
             context.metrics.prediction(perf_counter() - started)
-        headers = {"etag": answer.etag, "cache-control": f"public, max-age={_max_age(context, answer)}"}
-        if _matches(request.headers.get("if-none-match"), answer.etag):
+        headers = {
+            "etag": answer.etag,
+            "cache-control": context.cache_control.of(answer, context.clock.now()).decode(),
+        }
+        if matches(request.headers.get("if-none-match"), answer.etag):
             return Response(status_code=304, headers=headers)
         return Response(answer.body, headers=headers, media_type="application/json")
-
-
-def _max_age(context: Context, answer: Answer) -> int:
-    # A new candle or release may arrive with any refresh, so no cache may hold an answer longer than one lasts.
-    left = (answer.expires - context.clock.now()).total_seconds()
-    return max(0, int(min(left, context.refresh_seconds)))
-
-
-def _matches(header: str | None, etag: str) -> bool:
-    if header is None:
-        return False
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return "*" in tags or etag in tags

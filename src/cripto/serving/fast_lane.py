@@ -1,0 +1,90 @@
+"""The hot path: ``/symbol/{ativo}`` answered from what is at hand, in front of the framework.
+
+An answer at hand is encoded bytes in a table; what a framework does around a request (routing, dependencies,
+response objects) costs several times as much as sending them. What is not at hand, or not a plain question, goes
+on to the route, which answers in the same way: `tests/unit/serving/test_fast_lane.py` holds the two together.
+"""
+
+from time import perf_counter
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cripto.domain.clock import Clock
+from cripto.forecasting import PredictionService
+from cripto.serving.caching import CacheControl, matches
+from cripto.serving.metrics import Metrics
+from cripto.serving.request_id import new_request_id, sane_request_id
+from cripto.serving.request_log import RequestLog
+
+__all__ = ["SYMBOL_ROUTE", "FastLane"]
+
+SYMBOL_ROUTE = "/symbol/{ativo}"
+
+_PREFIX = "/symbol/"
+_LENGTH = len(_PREFIX)
+_METHODS = frozenset({"GET", "HEAD"})
+_JSON = (b"content-type", b"application/json")
+
+
+class FastLane:
+    """An ASGI application that answers what it can at once, and passes everything else to ``app``."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: PredictionService,
+        clock: Clock,
+        metrics: Metrics,
+        cache_control: CacheControl,
+        log: RequestLog,
+    ) -> None:
+        self._app = app
+        self._held = service.held
+        self._now = clock.now
+        self._metrics = metrics
+        self._cache_control = cache_control
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or pass it on."""
+        if scope["type"] != "http" or scope["method"] not in _METHODS or not scope["path"].startswith(_PREFIX):
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        asset = scope["path"][_LENGTH:]
+        # only checked symbols are ever held, so whatever is found is one; "ß" in upper case would be another's
+        answer = self._held(asset) or (self._held(asset.upper()) if asset.isascii() else None)
+        if answer is None:
+            await self._app(scope, receive, send)
+            return
+        request_id = known = None
+        for name, value in scope["headers"]:
+            if name == b"if-none-match":
+                # of several lines only the first counts, as on the route
+                known = known or value
+            elif name == b"x-request-id":
+                request_id = request_id or sane_request_id(value)
+        if request_id is None:
+            request_id = new_request_id()
+        body, status = answer.body, 200
+        headers = [
+            (b"etag", answer.tag),
+            (b"cache-control", self._cache_control.of(answer, self._now())),
+            (b"x-request-id", request_id.encode()),
+        ]
+        if known is not None and matches(known, answer.tag):
+            body, status = b"", 304
+        else:
+            headers += ((b"content-length", b"%d" % len(body)), _JSON)
+            if scope["method"] == "HEAD":
+                body = b""
+        elapsed = perf_counter() - started
+        try:
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+        finally:
+            self._metrics.prediction(elapsed)
+            self._metrics.request(SYMBOL_ROUTE, scope["method"], status)
+            if self._log.enabled:
+                self._log.write(request_id, scope["method"], SYMBOL_ROUTE, status, perf_counter() - started)
