@@ -1,6 +1,7 @@
 """``cripto serve``: the API alone. Nothing that trains or fetches is imported here."""
 
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["application", "listen", "run_server", "serve"]
 
 _DRAIN_SECONDS = 20
+# a request that finds another thread at work waits for this long, not for the 5 ms that Python has it wait
+_SWITCH_SECONDS = 0.0002
 
 
 def serve() -> None:
@@ -59,6 +62,8 @@ def application(parts: Installation) -> "Application":
         reload_min_seconds=settings.reload_seconds,
         access_log=settings.access_log,
         cors_origins=settings.origins,
+        # what is loaded by now stays: the collector need not stop every request to walk it, again and again
+        loaded=gc.freeze,
     )
 
 
@@ -67,6 +72,7 @@ def run_server(parts: Installation, listener: socket.socket) -> None:
     import uvicorn
 
     settings = parts.settings
+    sys.setswitchinterval(_SWITCH_SECONDS)
     configure_logging(settings.log_level, readable=sys.stderr.isatty())
     # uvicorn drains, then raises the signal again for whoever was there before it: for us that is a good end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -4,9 +4,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-__all__ = ["ClassifierForecast", "Forecast", "ModelForecast", "Provenance", "RegressorForecast", "Situacao"]
+from cripto.domain.interval import Interval
+
+__all__ = [
+    "ClassifierForecast",
+    "Forecast",
+    "ModelForecast",
+    "Provenance",
+    "RegressorForecast",
+    "Situacao",
+    "state_at",
+]
 
 Situacao = Literal["atual", "atrasado", "amostra", "retirado"]
+
+
+def state_at(situacao: Situacao, closed: datetime, interval: Interval, now: datetime) -> tuple[Situacao, int]:
+    """The state at ``now``, and how many candles have closed since ``closed``; a clock behind it counts none.
+
+    Sample and delisted data stay what they are; the rest is late from the first candle that is missing.
+    """
+    missed = interval.missed_since(closed, now)
+    if situacao in ("amostra", "retirado"):
+        return situacao, missed
+    return ("atrasado" if missed else "atual"), missed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from cripto.domain.forecast import Forecast
-from cripto.domain.interval import Interval
-from cripto.forecasting.encode import encode_answer
-from cripto.forecasting.forecaster import restate
+from cripto.forecasting.encode import EncodedForecast
 
 __all__ = ["Answer", "Table", "tell"]
 
@@ -34,11 +31,11 @@ class Answer:
         return self.since <= now < self.expires
 
 
-def tell(forecast: Forecast, interval: Interval, now: datetime) -> Answer:
-    """The answer that tells ``forecast`` at ``now``; it holds until the next boundary of ``interval``."""
-    body = encode_answer(restate(forecast, now))
-    since = interval.floor(now)
-    return Answer(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', since, interval.close_of(since))
+def tell(forecast: EncodedForecast, now: datetime) -> Answer:
+    """The answer that tells ``forecast`` at ``now``; it holds until the next boundary of its interval."""
+    since = forecast.interval.floor(now)
+    body = forecast.body(now)
+    return Answer(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', since, forecast.interval.close_of(since))
 
 
 @dataclass(frozen=True, slots=True)

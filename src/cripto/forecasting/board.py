@@ -19,14 +19,15 @@ from cripto.domain.interval import Interval
 from cripto.errors import CriptoError
 from cripto.forecasting.answers import Answer, Table, tell
 from cripto.forecasting.asked import Recent, UnknownAssets
-from cripto.forecasting.forecaster import forecast_windows, restate
+from cripto.forecasting.encode import EncodedForecast, encode_forecast
+from cripto.forecasting.forecaster import forecast_windows
 from cripto.forecasting.release import LoadedRelease
 from cripto.forecasting.windows import Window, Windows
 
 __all__ = ["WARM_ASSETS", "Board", "Outcome", "lead_of"]
 
-Outcome = Forecast | CriptoError
-"""What became of one asset: a forecast, or why there is none."""
+Outcome = EncodedForecast | CriptoError
+"""What became of one asset: a forecast that only has to be told, or why there is none."""
 
 WARM_ASSETS = 5000
 """How many assets are answered in advance, unless it is said otherwise."""
@@ -101,11 +102,9 @@ class Board:
         held = self.held(asset, now)
         if held is not None:
             return held
-        outcome = self._results([asset], now, self._keep_asked)[asset]
-        if isinstance(outcome, CriptoError):
-            raise outcome.with_traceback(None)
-        answer = tell(outcome, self.release.interval, now)
-        self._asked.put(asset, _Asked(outcome, answer))
+        answer = self.answers_of([asset], now)[asset]
+        if isinstance(answer, CriptoError):
+            raise answer.with_traceback(None)
         return answer
 
     def warm(self, now: datetime) -> dict[str, CriptoError]:
@@ -140,16 +139,29 @@ class Board:
 
     def answers(self, asset: str) -> bool:
         """Whether the asset has a forecast that was worked out."""
-        return isinstance(self._outcome(asset), Forecast)
+        return isinstance(self._outcome(asset), EncodedForecast)
 
-    def forecasts(self, assets: Iterable[str], now: datetime) -> dict[str, Outcome]:
-        """What became of each asset at ``now``; those not yet worked out are, in one batch.
+    def answers_of(self, assets: Iterable[str], now: datetime) -> dict[str, Answer | CriptoError]:
+        """The answer of each asset, or why it has none; those not yet worked out are, in one batch.
 
         Raises `ModelRefused` if a model fails as a whole; that is not remembered, so the next call tries again.
         """
+        answers: dict[str, Answer | CriptoError | None] = {asset: self.held(asset, now) for asset in assets}
+        missing = [asset for asset, answer in answers.items() if answer is None]
+        for asset, outcome in self._results(missing, now, self._keep_asked).items():
+            answers[asset] = outcome if isinstance(outcome, CriptoError) else self._tell(asset, outcome, now)
+        return {asset: answer for asset, answer in answers.items() if answer is not None}
+
+    def forecasts(self, assets: Iterable[str], now: datetime) -> dict[str, Forecast | CriptoError]:
+        """What becomes of each asset at ``now``, as values, worked out in one batch and not kept.
+
+        Raises `ModelRefused` if a model fails as a whole.
+        """
+        found = {asset: self.windows.by_symbol.get(asset) or self._unknown.refusal(asset) for asset in assets}
+        windows = [window for window in found.values() if isinstance(window, Window)]
+        outcomes = forecast_windows(self.release, windows, now)
         return {
-            asset: restate(outcome, now) if isinstance(outcome, Forecast) else outcome
-            for asset, outcome in self._results(assets, now, self._keep_asked).items()
+            asset: outcomes[asset] if isinstance(window, Window) else window for asset, window in found.items()
         }
 
     def _outcome(self, asset: str) -> Outcome | None:
@@ -179,8 +191,13 @@ class Board:
         return {asset: found.result() if isinstance(found, Future) else found for asset, found in results.items()}
 
     def _work_out(self, mine: Sequence[tuple[Window, "Future[Outcome]"]], now: datetime, keep: _Keep) -> None:
+        interval = self.release.interval
         try:
-            outcomes = forecast_windows(self.release, [window for window, _ in mine], now)
+            forecasts = forecast_windows(self.release, [window for window, _ in mine], now)
+            outcomes = {
+                asset: found if isinstance(found, CriptoError) else encode_forecast(found, interval)
+                for asset, found in forecasts.items()
+            }
         except BaseException as error:
             # whoever waits must be told, and whoever comes next must be free to try again
             with self._lock:
@@ -204,15 +221,20 @@ class Board:
     def _keep_warm(self, outcomes: Mapping[str, Outcome]) -> None:
         self._outcomes = MappingProxyType({**self._outcomes, **outcomes})
 
+    def _tell(self, asset: str, outcome: EncodedForecast, now: datetime) -> Answer:
+        answer = tell(outcome, now)
+        self._asked.put(asset, _Asked(outcome, answer))
+        return answer
+
     def _told(self, now: datetime) -> Table:
         """What was worked out in advance, as it is told at ``now``."""
         interval = self.release.interval
         since = interval.floor(now)
         at_hand: Mapping[str, Answer] = next((t.answers for t in self._tables if t.since == since), {})
         answers = {
-            asset: at_hand.get(asset) or tell(outcome, interval, now)
+            asset: at_hand.get(asset) or tell(outcome, now)
             for asset, outcome in self._outcomes.items()
-            if isinstance(outcome, Forecast)
+            if isinstance(outcome, EncodedForecast)
         }
         return Table(since, interval.close_of(since), MappingProxyType(answers))
 

@@ -1,12 +1,34 @@
 """Forecasts as the bytes the API answers with: the seed's JSON, and nothing that changes between replicas."""
 
 import json
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from cripto.domain.clock import rfc3339
-from cripto.domain.forecast import Forecast, ModelForecast, RegressorForecast
+from cripto.domain.forecast import Forecast, ModelForecast, RegressorForecast, Situacao, state_at
+from cripto.domain.interval import Interval
 
-__all__ = ["encode_answer"]
+__all__ = ["EncodedForecast", "encode_answer", "encode_forecast"]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedForecast:
+    """A forecast, encoded but for what the clock changes: its state, and how many candles it is behind.
+
+    A few flat values instead of a dozen objects: thousands of these are held, and the garbage collector stops
+    every request while it walks what it could collect.
+    """
+
+    before: bytes
+    after: bytes
+    situacao: Situacao
+    closed: datetime
+    interval: Interval
+
+    def body(self, now: datetime) -> bytes:
+        """The answer as it is told at ``now``."""
+        return self.before + _state(*state_at(self.situacao, self.closed, self.interval, now)) + self.after
 
 
 def encode_answer(forecast: Forecast) -> bytes:
@@ -15,6 +37,17 @@ def encode_answer(forecast: Forecast) -> bytes:
     The seed's fields keep the seed's names, types and nesting; the others are added beside them.
     """
     provenance = forecast.provenance
+    return _before(forecast) + _state(provenance.situacao, provenance.missed) + _after(forecast)
+
+
+def encode_forecast(forecast: Forecast, interval: Interval) -> EncodedForecast:
+    """The same, of candles of ``interval``, to be told at any time."""
+    return EncodedForecast(
+        _before(forecast), _after(forecast), forecast.provenance.situacao, forecast.closed, interval
+    )
+
+
+def _before(forecast: Forecast) -> bytes:
     value = {
         "ativo": forecast.asset,
         "timestamp": rfc3339(forecast.closed),
@@ -29,13 +62,20 @@ def encode_answer(forecast: Forecast) -> bytes:
         },
         "alvo": rfc3339(forecast.target),
         "release": forecast.release,
-        "dados": {
-            "fonte": provenance.source,
-            "situacao": provenance.situacao,
-            "candles_em_atraso": provenance.missed,
-            "janela": provenance.window,
-        },
+        "dados": {"fonte": forecast.provenance.source},
     }
+    return _json(value).removesuffix(b"}}")
+
+
+def _state(situacao: Situacao, missed: int) -> bytes:
+    return b',"situacao":"%s","candles_em_atraso":%d' % (situacao.encode(), missed)
+
+
+def _after(forecast: Forecast) -> bytes:
+    return b',"janela":%s}}' % _json(forecast.provenance.window)
+
+
+def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 

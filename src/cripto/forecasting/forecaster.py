@@ -13,7 +13,14 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from cripto.domain.forecast import ClassifierForecast, Forecast, ModelForecast, Provenance, RegressorForecast
+from cripto.domain.forecast import (
+    ClassifierForecast,
+    Forecast,
+    ModelForecast,
+    Provenance,
+    RegressorForecast,
+    state_at,
+)
 from cripto.domain.interval import parse_interval
 from cripto.domain.model_name import tipo_of
 from cripto.errors import CriptoError, InvalidInput, ModelRefused, OperatorError
@@ -63,10 +70,7 @@ def restate(forecast: Forecast, now: datetime) -> Forecast:
     A clock behind the last candle's close counts none.
     """
     provenance = forecast.provenance
-    missed = parse_interval(forecast.interval).missed_since(forecast.closed, now)
-    situacao = provenance.situacao
-    if situacao not in ("amostra", "retirado"):
-        situacao = "atrasado" if missed else "atual"
+    situacao, missed = state_at(provenance.situacao, forecast.closed, parse_interval(forecast.interval), now)
     return replace(forecast, provenance=replace(provenance, situacao=situacao, missed=missed))
 
 

@@ -8,11 +8,12 @@ from threading import Lock
 
 from cripto.domain.asset import parse_asset
 from cripto.domain.clock import Clock
+from cripto.domain.forecast import Forecast
 from cripto.domain.interval import parse_interval
 from cripto.errors import CriptoError, ModelRefused, NoRelease, ReleaseRefused, StorageUnavailable
 from cripto.forecasting._memory import give_back
 from cripto.forecasting.answers import Answer
-from cripto.forecasting.board import WARM_ASSETS, Board, Outcome, lead_of
+from cripto.forecasting.board import WARM_ASSETS, Board, lead_of
 from cripto.forecasting.candle_feed import CandleFeed, HeldCandles
 from cripto.forecasting.finder import BareJoblibs, Finder
 from cripto.forecasting.journal import Journal
@@ -104,7 +105,14 @@ class PredictionService:
         symbol = parse_asset(asset)
         return self._board().answer(symbol, self._clock.now())
 
-    def forecasts(self, assets: Iterable[str]) -> dict[str, Outcome]:
+    def answers(self, assets: Iterable[str]) -> dict[str, Answer | CriptoError]:
+        """The encoded answer of each upper-case symbol, or why it has none, in one batch.
+
+        Raises `NoRelease`, `StorageUnavailable` and `ModelRefused` as `answer` does.
+        """
+        return self._board().answers_of(assets, self._clock.now())
+
+    def forecasts(self, assets: Iterable[str]) -> dict[str, Forecast | CriptoError]:
         """What becomes of each asset, in one batch, by upper-case symbol; raises what concerns no single one."""
         symbols = [parse_asset(asset) for asset in assets]
         return self._board().forecasts(symbols, self._clock.now())

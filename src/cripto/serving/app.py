@@ -1,6 +1,6 @@
 """The application factory. It reads no settings and no environment: everything comes as an argument."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -44,13 +44,15 @@ def create_app(
     access_log: bool = False,
     cors_origins: Sequence[str] = (),
     prediction_threads: int = 4,
+    loaded: Callable[[], None] = lambda: None,
 ) -> Application:
     """An application that serves ``service`` and, while it runs, keeps it fresh.
 
     It starts at once and answers 503 until a release is loaded. ``admin_token`` guards ``/reload``;
     ``refresh_seconds`` is how often the store is looked at, and the longest a cache may keep an answer;
     ``reload_min_seconds`` the least time between two reloads; ``prediction_threads`` how many answers are
-    worked out at once; ``cors_origins`` whose pages may read the answers in a browser, ``*`` for all.
+    worked out at once; ``cors_origins`` whose pages may read the answers in a browser, ``*`` for all;
+    ``loaded`` is called once, when the first release answers.
     """
     # The refresh loop, a reload, telling ahead and a start from disk: none waits for predictions, nor they for a
     # slow store.
@@ -78,7 +80,7 @@ def create_app(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=background(service, refresh_seconds, renewing),
+        lifespan=background(service, refresh_seconds, renewing, loaded=loaded),
         # FastAPI would ask the environment where to send traces
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )

@@ -25,17 +25,19 @@ def background(
     refresh_seconds: float,
     limiter: CapacityLimiter,
     store_may_take: float = _STORE_MAY_TAKE_SECONDS,
+    loaded: Callable[[], None] = lambda: None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """A lifespan that refreshes ``service`` every ``refresh_seconds``, and sooner until it can predict.
 
     Where the store has not answered ``store_may_take`` seconds after the start, the last good release on disk is
-    taken up meanwhile. The answers of the next candle interval are encoded before it begins.
+    taken up meanwhile. The answers of the next candle interval are encoded before it begins. ``loaded`` is called
+    once, when the service can predict.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with create_task_group() as tasks:
-            tasks.start_soon(_keep_fresh, service, refresh_seconds, limiter)
+            tasks.start_soon(_keep_fresh, service, refresh_seconds, limiter, loaded)
             tasks.start_soon(_keep_told, service, limiter)
             tasks.start_soon(_start_from_disk, service, store_may_take, limiter)
             try:
@@ -46,13 +48,18 @@ def background(
     return lifespan
 
 
-async def _keep_fresh(service: PredictionService, refresh_seconds: float, limiter: CapacityLimiter) -> None:
-    failures = 0
+async def _keep_fresh(
+    service: PredictionService, refresh_seconds: float, limiter: CapacityLimiter, loaded: Callable[[], None]
+) -> None:
+    failures, told = 0, False
     while True:
         # a store that hangs must not keep the process from stopping: the thread ends by its own time limit
         await to_thread.run_sync(service.refresh, limiter=limiter, abandon_on_cancel=True)
         if service.snapshot.board is not None:
             failures = 0
+            if not told:
+                told = True
+                loaded()
             wait = refresh_seconds
         else:
             wait = min(refresh_seconds, _FIRST_RETRY_SECONDS * 2 ** min(failures, _LONGEST_DOUBLING))

@@ -9,6 +9,7 @@ import pytest
 from cripto.domain.forecast import Forecast
 from cripto.errors import HistoryGap, InsufficientHistory, ModelRefused, UnknownAsset
 from cripto.forecasting.board import Board
+from cripto.forecasting.encode import encode_answer
 from cripto.forecasting.release import LoadedRelease
 from cripto.forecasting.windows import read_windows
 from tests.unit.forecasting.toys import (
@@ -97,14 +98,27 @@ def test_a_batch_is_worked_out_at_once_and_says_what_became_of_each() -> None:
     model = ToyModel("regressor_rf")
     frame = pl.concat([candles("BTC", "ETH"), candles("NEW", count=3)])
     made = board(toy_release(model), frame)
-    made.answer("ETH", NOW)
+    eth = made.answer("ETH", NOW)
+    answers = made.answers_of(["ETH", "BTC", "NEW", "BTX", "BTC"], NOW)
+    assert list(answers) == ["ETH", "BTC", "NEW", "BTX"]
+    assert answers["ETH"] is eth
+    assert answers["BTC"] == board(toy_release(), frame).answer("BTC", NOW)
+    assert isinstance(answers["NEW"], InsufficientHistory)
+    assert isinstance(answers["BTX"], UnknownAsset)
+    assert model.batches == [1, 1]
+
+
+def test_forecasts_are_the_values_that_answers_tell() -> None:
+    frame = pl.concat([candles("BTC", "ETH"), candles("NEW", count=3)])
+    made = board(toy_release(), frame)
     outcomes = made.forecasts(["ETH", "BTC", "NEW", "BTX", "BTC"], NOW)
     assert list(outcomes) == ["ETH", "BTC", "NEW", "BTX"]
-    assert isinstance(outcomes["ETH"], Forecast)
-    assert isinstance(outcomes["BTC"], Forecast)
+    for asset in ("ETH", "BTC"):
+        found = outcomes[asset]
+        assert isinstance(found, Forecast)
+        assert encode_answer(found) == made.answer(asset, NOW).body
     assert isinstance(outcomes["NEW"], InsufficientHistory)
     assert isinstance(outcomes["BTX"], UnknownAsset)
-    assert model.batches == [1, 1]
 
 
 def test_an_unknown_asset_names_its_neighbours() -> None:
