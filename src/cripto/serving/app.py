@@ -54,15 +54,12 @@ def create_app(
     worked out at once; ``cors_origins`` whose pages may read the answers in a browser, ``*`` for all;
     ``loaded`` is called once, when the first release answers.
     """
-    # The refresh loop, a reload, telling ahead and a start from disk: none waits for predictions, nor they for a
-    # slow store.
-    renewing = CapacityLimiter(4)
     metrics = Metrics(service, clock)
     context = Context(
         service=service,
         clock=clock,
         metrics=metrics,
-        reloader=Reloader(service, clock, metrics, renewing, reload_min_seconds),
+        reloader=Reloader(service, clock, metrics, reload_min_seconds),
         predicting=CapacityLimiter(prediction_threads),
         version=version,
         admin_token=admin_token,
@@ -80,7 +77,7 @@ def create_app(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=background(service, refresh_seconds, renewing, loaded=loaded),
+        lifespan=background(service, refresh_seconds, loaded=loaded),
         # FastAPI would ask the environment where to send traces
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import uniform
 
-from anyio import CapacityLimiter, create_task_group, sleep, to_thread
+from anyio import create_task_group, sleep
 from fastapi import FastAPI
 
 from cripto.forecasting import PredictionService
+from cripto.serving.aside import aside
 
 __all__ = ["background"]
 
@@ -23,7 +24,6 @@ _LONGEST_UNTOLD = 30.0
 def background(
     service: PredictionService,
     refresh_seconds: float,
-    limiter: CapacityLimiter,
     store_may_take: float = _STORE_MAY_TAKE_SECONDS,
     loaded: Callable[[], None] = lambda: None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -37,9 +37,9 @@ def background(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with create_task_group() as tasks:
-            tasks.start_soon(_keep_fresh, service, refresh_seconds, limiter, loaded)
-            tasks.start_soon(_keep_told, service, limiter)
-            tasks.start_soon(_start_from_disk, service, store_may_take, limiter)
+            tasks.start_soon(_keep_fresh, service, refresh_seconds, loaded)
+            tasks.start_soon(_keep_told, service)
+            tasks.start_soon(_start_from_disk, service, store_may_take)
             try:
                 yield
             finally:
@@ -48,13 +48,11 @@ def background(
     return lifespan
 
 
-async def _keep_fresh(
-    service: PredictionService, refresh_seconds: float, limiter: CapacityLimiter, loaded: Callable[[], None]
-) -> None:
+async def _keep_fresh(service: PredictionService, refresh_seconds: float, loaded: Callable[[], None]) -> None:
     failures, told = 0, False
     while True:
         # a store that hangs must not keep the process from stopping: the thread ends by its own time limit
-        await to_thread.run_sync(service.refresh, limiter=limiter, abandon_on_cancel=True)
+        await aside(service.refresh)
         if service.snapshot.board is not None:
             failures = 0
             if not told:
@@ -68,13 +66,13 @@ async def _keep_fresh(
         await sleep(wait * uniform(0.75, 1.25))  # noqa: S311
 
 
-async def _start_from_disk(service: PredictionService, store_may_take: float, limiter: CapacityLimiter) -> None:
+async def _start_from_disk(service: PredictionService, store_may_take: float) -> None:
     await sleep(store_may_take)
     if not service.ready:
-        await to_thread.run_sync(service.recall, limiter=limiter, abandon_on_cancel=True)
+        await aside(service.recall)
 
 
-async def _keep_told(service: PredictionService, limiter: CapacityLimiter) -> None:
+async def _keep_told(service: PredictionService) -> None:
     while True:
-        wait = await to_thread.run_sync(service.keep_told, limiter=limiter, abandon_on_cancel=True)
+        wait = await aside(service.keep_told)
         await sleep(min(wait, _LONGEST_UNTOLD))

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from anyio import CapacityLimiter, Lock, to_thread
+from anyio import Lock
 
 from cripto.domain.clock import Clock
 from cripto.forecasting import PredictionService, Status
+from cripto.serving.aside import aside
 from cripto.serving.metrics import Metrics
 
 __all__ = ["ReloadResult", "Reloader"]
@@ -29,13 +30,11 @@ class Reloader:
         service: PredictionService,
         clock: Clock,
         metrics: Metrics,
-        limiter: CapacityLimiter,
         min_seconds: float,
     ) -> None:
         self._service = service
         self._clock = clock
         self._metrics = metrics
-        self._limiter = limiter
         self._wait = timedelta(seconds=min_seconds)
         self._lock = Lock()
         self._last: ReloadResult | None = None
@@ -47,7 +46,7 @@ class Reloader:
             last = self._last
             if last is not None and (last is not before or self._is_recent(last)):
                 return last
-            error = await to_thread.run_sync(self._attempt, limiter=self._limiter)
+            error = await aside(self._attempt)
             self._metrics.reload(failed=error is not None)
             self._last = ReloadResult(self._clock.now(), self._service.status(), error)
             return self._last
