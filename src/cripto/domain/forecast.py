@@ -4,9 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-__all__ = ["ClassifierForecast", "Forecast", "ModelForecast", "Provenance", "RegressorForecast", "Situacao"]
+__all__ = [
+    "ClassifierForecast",
+    "Forecast",
+    "ModelForecast",
+    "Provenance",
+    "RegressorForecast",
+    "Situacao",
+    "situacao_of",
+]
 
 Situacao = Literal["atual", "atrasado", "amostra", "retirado"]
+
+
+def situacao_of(missed: int, *, sample: bool) -> Situacao:
+    """The state of candles of which ``missed`` have closed and are not there; a sample ended when it ended."""
+    if sample:
+        return "amostra"
+    return "atrasado" if missed else "atual"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,22 @@ class Board:
             raise outcome.with_traceback(None)
         return self._tell(asset, outcome, now)
 
+    def answers_of(self, assets: Iterable[str], now: datetime) -> dict[str, Answer | CriptoError]:
+        """The answer of each asset, or why there is none, in order; those not at hand are worked out in one batch.
+
+        Raises `ModelRefused` if a model fails as a whole.
+        """
+        held = {asset: self.held(asset, now) for asset in assets}
+        outcomes = self.forecasts([asset for asset, answer in held.items() if answer is None], now)
+        answers: dict[str, Answer | CriptoError] = {}
+        for asset, answer in held.items():
+            if answer is not None:
+                answers[asset] = answer
+                continue
+            outcome = outcomes[asset]
+            answers[asset] = outcome if isinstance(outcome, CriptoError) else self._tell(asset, outcome, now)
+        return answers
+
     def warm(self, now: datetime) -> dict[str, CriptoError]:
         """Work out and encode the answer of every asset, and say which have none, and why.
 

@@ -13,7 +13,14 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from cripto.domain.forecast import ClassifierForecast, Forecast, ModelForecast, Provenance, RegressorForecast
+from cripto.domain.forecast import (
+    ClassifierForecast,
+    Forecast,
+    ModelForecast,
+    Provenance,
+    RegressorForecast,
+    situacao_of,
+)
 from cripto.domain.interval import parse_interval
 from cripto.domain.model_name import tipo_of
 from cripto.errors import CriptoError, InvalidInput, ModelRefused, OperatorError
@@ -65,8 +72,8 @@ def restate(forecast: Forecast, now: datetime) -> Forecast:
     provenance = forecast.provenance
     missed = parse_interval(forecast.interval).missed_since(forecast.closed, now)
     situacao = provenance.situacao
-    if situacao not in ("amostra", "retirado"):
-        situacao = "atrasado" if missed else "atual"
+    if situacao != "retirado":
+        situacao = situacao_of(missed, sample=situacao == "amostra")
     return replace(forecast, provenance=replace(provenance, situacao=situacao, missed=missed))
 
 
