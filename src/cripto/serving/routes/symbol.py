@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cripto.domain.asset import ASSET_PATTERN, parse_asset
-from cripto.forecasting import Answer
+from cripto.serving.caching import matches, max_age, public
 from cripto.serving.context import Context
 from cripto.serving.errors import slug_of
+from cripto.serving.negotiation import header_of
 from cripto.serving.schemas import SymbolAnswer, problems
 
 __all__ = ["symbol_route"]
@@ -55,20 +56,8 @@ def symbol_route(router: APIRouter, context: Context) -> None:
             raise
         finally:
             context.metrics.prediction(perf_counter() - started)
-        headers = {"etag": answer.etag, "cache-control": f"public, max-age={_max_age(context, answer)}"}
-        if _matches(request.headers.get("if-none-match"), answer.etag):
+        seconds = max_age(answer.expires, context.clock.now(), context.refresh_seconds)
+        headers = {"etag": answer.etag, "cache-control": public(seconds)}
+        if matches(header_of(request, "if-none-match"), answer.etag):
             return Response(status_code=304, headers=headers)
         return Response(answer.body, headers=headers, media_type="application/json")
-
-
-def _max_age(context: Context, answer: Answer) -> int:
-    # A new candle or release may arrive with any refresh, so no cache may hold an answer longer than one lasts.
-    left = (answer.expires - context.clock.now()).total_seconds()
-    return max(0, int(min(left, context.refresh_seconds)))
-
-
-def _matches(header: str | None, etag: str) -> bool:
-    if header is None:
-        return False
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return "*" in tags or etag in tags
