@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 
-from cripto.domain.asset import nearest_symbols
 from cripto.domain.forecast import Forecast
 from cripto.errors import CriptoError, UnknownAsset
 from cripto.forecasting.encode import encode_answer
@@ -178,7 +177,7 @@ class Board:
             if found is not None:
                 self._unknown.move_to_end(asset)
                 return found
-        error = UnknownAsset(asset, nearest_symbols(asset, self.windows.last_opens))
+        error = UnknownAsset(asset, self.windows.neighbours.nearest(asset))
         with self._lock:
             self._unknown[asset] = error
             if len(self._unknown) > _UNKNOWN_KEPT:

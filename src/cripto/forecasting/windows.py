@@ -14,6 +14,7 @@ import polars as pl
 from cripto.domain.candle import SAMPLE_SOURCE
 from cripto.domain.interval import Interval
 from cripto.errors import CriptoError, HistoryGap, InsufficientHistory
+from cripto.forecasting.neighbours import Neighbours
 
 __all__ = ["LastCandle", "Window", "Windows", "read_windows"]
 
@@ -72,6 +73,11 @@ class Windows:
     def last_opens(self) -> Mapping[str, datetime]:
         """When each asset's last candle opened (UTC)."""
         return {last.symbol: last.opened for last in self.last_candles}
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """What tells which of the assets look like another symbol."""
+        return Neighbours([last.symbol for last in self.last_candles])
 
     def after(self, symbol: str, limit: int) -> Sequence[LastCandle]:
         """The first ``limit`` assets that sort after ``symbol``, which need not be one; all do after ``""``."""

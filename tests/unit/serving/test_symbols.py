@@ -7,6 +7,7 @@ import pytest
 
 from cripto.domain.candle import SAMPLE_SOURCE
 from cripto.forecasting import PredictionService
+from cripto.serving.schemas import SymbolList
 from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, FaultyLake, House, candles, draft
 from tests.unit.serving.client import Client, application, problem
 
@@ -71,6 +72,10 @@ class TestEntries:
             },
             {**btc, "ativo": "OLD", "fonte": "amostra", "situacao": "amostra"},
         ]
+
+    def test_a_page_is_as_its_schema_says(self, client: Client) -> None:
+        body = client.get("/symbols?limite=4").content
+        assert SymbolList.model_validate_json(body, strict=True).to_bytes() == body
 
     def test_each_says_what_its_own_answer_says(self, house: House, client: Client) -> None:
         house.clock.time += 3 * DAILY.step
