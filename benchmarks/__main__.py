@@ -13,6 +13,7 @@ FOLDER = Path(os.environ.get("REAL_CANDLES", Path(__file__).parents[2] / "shared
 DAILY, HOURLY = FOLDER / "daily_binance_spot.parquet", FOLDER / "hourly_binance.parquet"
 RUNS = (
     ("build_features", ()),
+    ("compression", ()),
     ("model_memory", ()),
     ("refusals", ()),
     ("import_candles", (DAILY,)),

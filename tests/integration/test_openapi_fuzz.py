@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from cripto.serving import create_app
 from tests.integration.live import live
@@ -30,7 +31,7 @@ def api() -> Iterator[schemathesis.BaseSchema]:
         yield schemathesis.openapi.from_url(f"{url}/openapi.json")
 
 
-ROUTES = ["/", "/health", "/models", "/symbol/{ativo}", "/reload", "/metrics"]
+ROUTES = ["/", "/health", "/models", "/symbol/{ativo}", "/predictions", "/symbols", "/reload", "/metrics"]
 
 
 def test_every_route_of_the_document_is_fuzzed(api: schemathesis.BaseSchema) -> None:
@@ -40,10 +41,13 @@ def test_every_route_of_the_document_is_fuzzed(api: schemathesis.BaseSchema) -> 
 # schemathesis' own parametrisation does not know this pytest, so its strategies are driven by hypothesis alone
 @pytest.mark.parametrize(
     ("path", "mode"),
-    # only an asset can be malformed: nothing else takes anything
+    # only what these take can be malformed: nothing else takes anything
     [
         *((path, schemathesis.GenerationMode.POSITIVE) for path in ROUTES),
-        ("/symbol/{ativo}", schemathesis.GenerationMode.NEGATIVE),
+        *(
+            (path, schemathesis.GenerationMode.NEGATIVE)
+            for path in ("/symbol/{ativo}", "/predictions", "/symbols")
+        ),
     ],
 )
 def test_every_answer_is_as_documented(
@@ -61,6 +65,8 @@ def test_every_answer_is_as_documented(
     )
     @given(cases)
     def check(case: Any) -> None:
-        case.call_and_validate()
+        # an item that must not hold a comma, and does, is two items: no list can be malformed in that way
+        left_out = [negative_data_rejection] if path == "/predictions" else []
+        case.call_and_validate(excluded_checks=left_out)
 
     check()

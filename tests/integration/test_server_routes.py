@@ -61,7 +61,17 @@ def empty() -> Iterator[Live]:
 
 
 def test_all_routes_answer(loaded: Live) -> None:
-    for path in ("/", "/health", "/models", "/symbol/BTC", "/reload", "/metrics", "/docs", "/openapi.json"):
+    for path in (
+        "/",
+        "/health",
+        "/models",
+        "/symbol/BTC",
+        "/symbols",
+        "/reload",
+        "/metrics",
+        "/docs",
+        "/openapi.json",
+    ):
         assert loaded.get(path).status_code == 200, path
 
 

@@ -13,21 +13,26 @@ __all__ = [
     "Provenance",
     "RegressorForecast",
     "Situacao",
+    "situacao_of",
     "state_at",
 ]
 
 Situacao = Literal["atual", "atrasado", "amostra", "retirado"]
 
 
-def state_at(situacao: Situacao, closed: datetime, interval: Interval, now: datetime) -> tuple[Situacao, int]:
-    """The state at ``now``, and how many candles have closed since ``closed``; a clock behind it counts none.
+def situacao_of(missed: int, *, sample: bool) -> Situacao:
+    """The state of candles of which ``missed`` have closed and are not there; a sample ended when it ended."""
+    if sample:
+        return "amostra"
+    return "atrasado" if missed else "atual"
 
-    Sample and delisted data stay what they are; the rest is late from the first candle that is missing.
-    """
+
+def state_at(situacao: Situacao, closed: datetime, interval: Interval, now: datetime) -> tuple[Situacao, int]:
+    """The state at ``now``, and how many candles have closed since ``closed``; a clock behind it counts none."""
     missed = interval.missed_since(closed, now)
-    if situacao in ("amostra", "retirado"):
+    if situacao == "retirado":
         return situacao, missed
-    return ("atrasado" if missed else "atual"), missed
+    return situacao_of(missed, sample=situacao == "amostra"), missed
 
 
 @dataclass(frozen=True, slots=True)

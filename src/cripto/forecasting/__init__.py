@@ -7,12 +7,13 @@ from cripto.forecasting.forecaster import forecast_windows
 from cripto.forecasting.release import LoadedRelease, Releases, ServedModel, load_release
 from cripto.forecasting.service import PredictionService, Snapshot
 from cripto.forecasting.status import CandleState, Part, Problem, Refusal, Status
-from cripto.forecasting.windows import Window, Windows, read_windows
+from cripto.forecasting.windows import LastCandle, Window, Windows, read_windows
 
 __all__ = [
     "Answer",
     "Board",
     "CandleState",
+    "LastCandle",
     "LoadedRelease",
     "Outcome",
     "Part",

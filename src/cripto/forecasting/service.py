@@ -20,6 +20,7 @@ from cripto.forecasting.journal import Journal
 from cripto.forecasting.last_good import LastGood
 from cripto.forecasting.release import LoadedRelease, Releases
 from cripto.forecasting.status import Status, candle_state
+from cripto.forecasting.windows import Windows
 from cripto.market.lake import CandleLake
 
 __all__ = ["PredictionService", "Snapshot"]
@@ -96,6 +97,17 @@ class PredictionService:
         board = self._snapshot.board
         return None if board is None else board.held(asset, self._clock.now())
 
+    def all_held(self, assets: Iterable[str]) -> dict[str, Answer] | None:
+        """The answers of all these upper-case symbols, of one state, if all are at hand; never blocks."""
+        board, now = self._snapshot.board, self._clock.now()
+        answers: dict[str, Answer] = {}
+        for asset in assets:
+            answer = None if board is None else board.held(asset, now)
+            if answer is None:
+                return None
+            answers[asset] = answer
+        return answers
+
     def answer(self, asset: str) -> Answer:
         """The encoded answer of one asset, in any case.
 
@@ -105,17 +117,21 @@ class PredictionService:
         symbol = parse_asset(asset)
         return self._board().answer(symbol, self._clock.now())
 
-    def answers(self, assets: Iterable[str]) -> dict[str, Answer | CriptoError]:
-        """The encoded answer of each upper-case symbol, or why it has none, in one batch.
-
-        Raises `NoRelease`, `StorageUnavailable` and `ModelRefused` as `answer` does.
-        """
-        return self._board().answers_of(assets, self._clock.now())
-
     def forecasts(self, assets: Iterable[str]) -> dict[str, Forecast | CriptoError]:
         """What becomes of each asset, in one batch, by upper-case symbol; raises what concerns no single one."""
         symbols = [parse_asset(asset) for asset in assets]
         return self._board().forecasts(symbols, self._clock.now())
+
+    def answers(self, assets: Iterable[str]) -> dict[str, Answer | CriptoError]:
+        """The encoded answer of each upper-case symbol, or why it has none, in order and of one state.
+
+        Raises what concerns no single asset, as `answer` does.
+        """
+        return self._board().answers_of(assets, self._clock.now())
+
+    def windows(self) -> Windows:
+        """The candles that answers are made from; raises as `answer` does while there is nothing."""
+        return self._board().windows
 
     def load(self) -> Snapshot:
         """Find the release, load and prove it anew, read the candles, and swap.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from cripto.domain.interval import Interval
-from cripto.forecasting.windows import Window, Windows
+from cripto.forecasting.windows import Windows
 
 __all__ = ["CandleState", "Part", "Problem", "Refusal", "Status", "candle_state"]
 
@@ -80,8 +80,7 @@ def candle_state(interval: Interval, windows: Windows | None, now: datetime) -> 
         return CandleState()
     closes = {symbol: interval.close_of(opened) for symbol, opened in windows.last_opens.items()}
     oldest, newest = min(closes.values()), max(closes.values())
-    whole = [window for window in windows.by_symbol.values() if isinstance(window, Window)]
-    sample = {window.symbol for window in whole if window.sample}
+    sample = {last.symbol for last in windows.last_candles if last.sample}
     followed = [close for symbol, close in closes.items() if symbol not in sample]
     grace = interval.step / _GRACE_SHARE
     return CandleState(

@@ -1,9 +1,12 @@
 """The input of a forecast: the last candles of an asset, proved whole, with their digest."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 import polars as pl
@@ -12,7 +15,7 @@ from cripto.domain.candle import SAMPLE_SOURCE
 from cripto.domain.interval import Interval
 from cripto.errors import CriptoError, HistoryGap, InsufficientHistory
 
-__all__ = ["Window", "Windows", "read_windows"]
+__all__ = ["LastCandle", "Window", "Windows", "read_windows"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBERS = ("open", "high", "low", "close", "volume")
@@ -45,11 +48,35 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class LastCandle:
+    """Where one asset's candles end, be they enough for a window or not: the last one's open (UTC) and source.
+
+    ``sample`` is whether any of its last ``lookback`` candles is of the bundled sample.
+    """
+
+    symbol: str
+    quote: str
+    opened: datetime
+    source: str
+    sample: bool
+
+
+@dataclass(frozen=True)
 class Windows:
-    """Every asset's window, or why it has none; and when each one's last candle opened (UTC)."""
+    """Every asset's window, or why it has none; and where each one's candles end, sorted by symbol."""
 
     by_symbol: Mapping[str, Window | CriptoError]
-    last_opens: Mapping[str, datetime]
+    last_candles: Sequence[LastCandle]
+
+    @cached_property
+    def last_opens(self) -> Mapping[str, datetime]:
+        """When each asset's last candle opened (UTC)."""
+        return {last.symbol: last.opened for last in self.last_candles}
+
+    def after(self, symbol: str, limit: int) -> Sequence[LastCandle]:
+        """The first ``limit`` assets that sort after ``symbol``, which need not be one; all do after ``""``."""
+        start = bisect_right(self.last_candles, symbol, key=attrgetter("symbol"))
+        return self.last_candles[start : start + limit]
 
     def busiest(self, count: int) -> list[str]:
         """At most ``count`` assets that have a window: all, or those with the largest last close times volume.
@@ -73,40 +100,53 @@ def read_windows(candles: pl.DataFrame, interval: Interval, lookback: int) -> Wi
     a `HistoryGap` (the latest gap) instead of a window.
     """
     by_symbol: dict[str, Window | CriptoError] = {}
-    last_opens: dict[str, datetime] = {}
+    last_candles: list[LastCandle] = []
     times = candles["time"].dt.epoch("us").to_numpy()
-    for symbol, start, stop in _runs(candles["symbol"]):
-        last_opens[symbol] = _moment(times[stop - 1])
-        available = stop - start
-        if available < lookback:
-            by_symbol[symbol] = InsufficientHistory(symbol, available, lookback)
+    for symbol, first, stop in _runs(candles["symbol"]):
+        start = max(first, stop - lookback)
+        tail = candles.slice(start, stop - start)
+        last = _last_candle(tail, symbol, times[stop - 1])
+        last_candles.append(last)
+        if stop - start < lookback:
+            by_symbol[symbol] = InsufficientHistory(symbol, stop - start, lookback)
             continue
-        start = stop - lookback
         gap = _latest_gap(times[start:stop], interval)
         if gap is not None:
             by_symbol[symbol] = HistoryGap(symbol, *gap)
             continue
-        by_symbol[symbol] = _window(candles.slice(start, lookback), times[start:stop], symbol, interval)
-    return Windows(by_symbol, last_opens)
+        by_symbol[symbol] = _window(tail, times[start:stop], last, interval)
+    return Windows(by_symbol, tuple(sorted(last_candles, key=attrgetter("symbol"))))
+
+
+def _last_candle(candles: pl.DataFrame, symbol: str, opened: int) -> LastCandle:
+    return LastCandle(
+        symbol=symbol,
+        quote=str(candles["quote"][-1]),
+        opened=_moment(opened),
+        source=str(candles["source"][-1]),
+        sample=bool((candles["source"] == SAMPLE_SOURCE).any()),
+    )
 
 
 def _window(
-    candles: pl.DataFrame, times: "np.ndarray[tuple[int], np.dtype[np.int64]]", symbol: str, interval: Interval
+    candles: pl.DataFrame,
+    times: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    last: LastCandle,
+    interval: Interval,
 ) -> Window:
-    quote = str(candles["quote"][-1])
     rows = np.empty(len(times), dtype=_BYTES)
     rows["time"] = times
     for column, name in enumerate(_NUMBERS):
         rows["numbers"][:, column] = candles[name].to_numpy()
-    header = "".join(f"{part}\n" for part in (symbol, quote, interval.name))
+    header = "".join(f"{part}\n" for part in (last.symbol, last.quote, interval.name))
     return Window(
-        symbol=symbol,
-        quote=quote,
+        symbol=last.symbol,
+        quote=last.quote,
         interval=interval,
-        opened=_moment(times[-1]),
+        opened=last.opened,
         price=float(candles["close"][-1]),
-        source=str(candles["source"][-1]),
-        sample=bool((candles["source"] == SAMPLE_SOURCE).any()),
+        source=last.source,
+        sample=last.sample,
         digest=f"sha256:{hashlib.sha256(header.encode() + rows.tobytes()).hexdigest()}",
         candles=candles,
     )

@@ -1,11 +1,17 @@
 """How long caches may keep an answer, and whether a caller already has it (RFC 9110, 9111 and 5861)."""
 
+import hashlib
+import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from cripto.forecasting import Answer
 
-__all__ = ["CacheControl", "matches"]
+__all__ = ["CacheControl", "entity_tag", "matches"]
 
+# RFC 9110, 8.8.3: a tag may hold commas, but no blank and no quote
+_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_TAG_DIGITS = 32
 _STALE_SECONDS = 60
 
 
@@ -27,7 +33,7 @@ class CacheControl:
 
     def within(self, seconds: float) -> bytes:
         """The value for what may change ``seconds`` from now."""
-        left = max(0, min(int(seconds), self._longest))
+        left = int(max(0, min(seconds, self._longest)))
         value = self._values.get(left)
         if value is None:
             text = f"public, max-age={left}, stale-while-revalidate={self._stale}"
@@ -35,16 +41,14 @@ class CacheControl:
         return value
 
 
-def matches(header: str | bytes | None, etag: str | bytes) -> bool:
-    """Whether ``If-None-Match`` names ``etag``, compared weakly as RFC 9110 demands; both of one type."""
-    if header is None:
+def entity_tag(parts: Iterable[bytes]) -> str:
+    """A strong entity tag, with its quotes, of what ``parts`` identify; none may hold a line feed."""
+    digest = hashlib.sha256(b"\n".join(parts)).hexdigest()
+    return f'"{digest[:_TAG_DIGITS]}"'
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether the caller has what ``etag`` names; compared weakly, as RFC 9110, 13.1.2 wants it."""
+    if if_none_match is None:
         return False
-    if isinstance(header, bytes):
-        header = header.decode("latin-1")
-    if isinstance(etag, bytes):
-        etag = etag.decode("latin-1")
-    if header == etag:
-        return True
-    # our tags have no commas in them, so a tag cut at one is none of ours
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return "*" in tags or etag in tags
+    return if_none_match == etag or if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)

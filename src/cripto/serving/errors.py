@@ -39,6 +39,7 @@ __all__ = [
     "TABLE",
     "Row",
     "http_problem",
+    "invalid_assets",
     "invalid_request",
     "problem_of",
     "reload_failed",
@@ -208,6 +209,17 @@ def invalid_request(fields: list[dict[str, str]]) -> Problem:
         "Requisição inválida",
         "Um parâmetro da requisição não tem a forma esperada.",
         {"erros": fields},
+    )
+
+
+def invalid_assets(rule: str, limit: int) -> Problem:
+    """The problem of a list of assets that is ``missing`` or ``too_long``: it takes 1 to ``limit``."""
+    return Problem(
+        422,
+        "requisicao-invalida",
+        "Requisição inválida",
+        f"O parâmetro ativos pede de 1 a {limit} símbolos separados por vírgulas.",
+        {"erros": [{"campo": "query.ativos", "regra": rule}], "limite": limit},
     )
 
 

@@ -61,8 +61,7 @@ class FastLane:
         request_id = known = None
         for name, value in scope["headers"]:
             if name == b"if-none-match":
-                # of several lines only the first counts, as on the route
-                known = known or value
+                known = value if known is None else known + b", " + value
             elif name == b"x-request-id":
                 request_id = request_id or sane_request_id(value)
         if request_id is None:
@@ -73,7 +72,7 @@ class FastLane:
             (b"cache-control", self._cache_control.of(answer, self._now())),
             (b"x-request-id", request_id.encode()),
         ]
-        if known is not None and matches(known, answer.tag):
+        if known is not None and (known == answer.tag or matches(known.decode("latin-1"), answer.etag)):
             body, status = b"", 304
         else:
             headers += ((b"content-length", b"%d" % len(body)), _JSON)

@@ -65,13 +65,14 @@ class Metrics:
             child = self._counted[key] = self._requests.labels(route, key[1], str(status))
         child.inc()
 
-    def prediction(self, seconds: float) -> None:
-        """Count a prediction that took ``seconds``."""
-        self._prediction_seconds.observe(seconds)
+    def prediction(self, seconds: float, assets: int = 1) -> None:
+        """Count a prediction that took ``seconds``, or those of several ``assets`` that took it together."""
+        for _ in range(assets):
+            self._prediction_seconds.observe(seconds / assets)
 
-    def prediction_error(self, slug: str) -> None:
-        """Count a prediction that ended in the error called ``slug``."""
-        self._prediction_errors.labels(slug).inc()
+    def prediction_error(self, slug: str, assets: int = 1) -> None:
+        """Count a prediction, or those of several ``assets``, that ended in the error called ``slug``."""
+        self._prediction_errors.labels(slug).inc(assets)
 
     def reload(self, *, failed: bool) -> None:
         """Count a reload that was carried out."""

@@ -30,6 +30,40 @@ _VERSION = "20250729-2130"
 _VERSIONS = dict.fromkeys(_NAMES, _VERSION)
 _MODELS = {"total_models": 5, "models": _NAMES, "versions": _VERSIONS}
 
+_SYMBOL: dict[str, Any] = {
+    "ativo": "BTC",
+    "timestamp": "2025-07-30T00:00:00Z",
+    "modelos": {
+        "regressor_rf": {
+            "predicao": 45000.5,
+            "modelo": "regressor_rf",
+            "tipo": "regressor",
+            "versao": _VERSION,
+            "variacao": 0.0011111111,
+        },
+        "classifier_rf": {
+            "predicao": 1,
+            "probabilidade": 0.75,
+            "modelo": "classifier_rf",
+            "tipo": "classifier",
+            "versao": _VERSION,
+            "calibrada": False,
+        },
+    },
+    "total_modelos": 5,
+    "cotacao": "USDT",
+    "intervalo": "1d",
+    "candle": {"abertura": "2025-07-29T00:00:00Z", "fechamento": "2025-07-30T00:00:00Z", "preco": 44950.55},
+    "alvo": "2025-07-31T00:00:00Z",
+    "release": _VERSION,
+    "dados": {
+        "fonte": "binance",
+        "situacao": "atual",
+        "candles_em_atraso": 0,
+        "janela": "sha256:" + "0" * 64,
+    },
+}
+
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "/": {"message": "Cripto Prediction API", "version": "1.0.0", "docs": "/docs", "health": "/health"},
     "/health": {
@@ -51,38 +85,49 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
         "degraded": [],
     },
     "/models": {**_MODELS, "last_loaded": "2025-07-29T21:30:00Z", "release": _VERSION, "refused": []},
-    "/symbol/{ativo}": {
-        "ativo": "BTC",
-        "timestamp": "2025-07-30T00:00:00Z",
-        "modelos": {
-            "regressor_rf": {
-                "predicao": 45000.5,
-                "modelo": "regressor_rf",
-                "tipo": "regressor",
-                "versao": _VERSION,
-                "variacao": 0.0011111111,
+    "/symbol/{ativo}": _SYMBOL,
+    "/predictions": {
+        "total": 2,
+        "total_erros": 1,
+        "predicoes": [
+            _SYMBOL,
+            {
+                "ativo": "BTX",
+                "erro": {
+                    "type": "urn:cripto:problema:ativo-desconhecido",
+                    "title": "Ativo desconhecido",
+                    "status": 404,
+                    "detail": "Não há candles de BTX. Símbolos parecidos: BTC.",
+                    "simbolos_proximos": ["BTC"],
+                },
             },
-            "classifier_rf": {
-                "predicao": 1,
-                "probabilidade": 0.75,
-                "modelo": "classifier_rf",
-                "tipo": "classifier",
-                "versao": _VERSION,
-                "calibrada": False,
+        ],
+    },
+    "/symbols": {
+        "total": 39,
+        "ativos": [
+            {
+                "ativo": "BTC",
+                "cotacao": "USDT",
+                "fonte": "binance",
+                "fechamento": "2025-07-30T00:00:00Z",
+                "situacao": "atual",
+                "candles_em_atraso": 0,
+                "predicao": True,
+                "motivo": None,
             },
-        },
-        "total_modelos": 5,
-        "cotacao": "USDT",
-        "intervalo": "1d",
-        "candle": {"abertura": "2025-07-29T00:00:00Z", "fechamento": "2025-07-30T00:00:00Z", "preco": 44950.55},
-        "alvo": "2025-07-31T00:00:00Z",
-        "release": _VERSION,
-        "dados": {
-            "fonte": "binance",
-            "situacao": "atual",
-            "candles_em_atraso": 0,
-            "janela": "sha256:" + "0" * 64,
-        },
+            {
+                "ativo": "NEW",
+                "cotacao": "USDT",
+                "fonte": "binance",
+                "fechamento": "2025-07-30T00:00:00Z",
+                "situacao": "atual",
+                "candles_em_atraso": 0,
+                "predicao": False,
+                "motivo": "historico-insuficiente",
+            },
+        ],
+        "proximo": "NEW",
     },
     "/reload": {
         "message": "Modelos recarregados com sucesso",

@@ -22,13 +22,20 @@ class Problem:
     members: Mapping[str, Any] = field(default_factory=dict)
     extra_headers: Mapping[str, str] = field(default_factory=dict)
 
-    def body(self, request_id: str) -> bytes:
-        """The document, UTF-8 JSON. Everything in it is JSON-escaped; nothing of the request is echoed."""
-        value = {
+    @property
+    def kind(self) -> dict[str, Any]:
+        """What is the same whoever asks: all but the members, and what names the request."""
+        return {
             "type": f"urn:cripto:problema:{self.slug}",
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
+        }
+
+    def body(self, request_id: str) -> bytes:
+        """The document, UTF-8 JSON. Everything in it is JSON-escaped; nothing of the request is echoed."""
+        value = {
+            **self.kind,
             "instance": f"urn:cripto:requisicao:{request_id}",
             "request_id": request_id,
             **self.members,

@@ -15,12 +15,16 @@ from cripto.forecasting import Part, Refusal
 
 __all__ = [
     "Answer",
+    "AssetFailure",
+    "AssetProblem",
     "Candles",
     "ClassifierAnswer",
     "Dados",
     "Degradation",
     "Health",
+    "ListedAsset",
     "ModelList",
+    "Predictions",
     "ProblemAnswer",
     "Refused",
     "RegressorAnswer",
@@ -28,6 +32,7 @@ __all__ = [
     "Root",
     "SymbolAnswer",
     "SymbolCandle",
+    "SymbolList",
     "problems",
     "refusals",
 ]
@@ -189,6 +194,57 @@ class SymbolAnswer(Answer):
     dados: Dados
 
 
+class AssetProblem(BaseModel):
+    """Por que um ativo não tem predição; alguns tipos acrescentam campos, como `simbolos_proximos`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str = Field(examples=["urn:cripto:problema:ativo-desconhecido"])
+    title: str = Field(examples=["Ativo desconhecido"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["Não há candles de BTX. Símbolos parecidos: BTC."])
+
+
+class AssetFailure(Answer):
+    """Um ativo pedido que não tem predição."""
+
+    ativo: str = Field(
+        description="O ativo; como foi pedido, até 20 caracteres, se não é um símbolo.", examples=["BTX"]
+    )
+    erro: AssetProblem
+
+
+class Predictions(Answer):
+    """As predições de vários ativos, na ordem em que foram pedidos; ativos repetidos vêm uma vez."""
+
+    total: int = Field(description="Quantos elementos tem `predicoes`.", examples=[2])
+    total_erros: int = Field(description="Quantos deles são erros.", examples=[1])
+    predicoes: list[SymbolAnswer | AssetFailure]
+
+
+class ListedAsset(Answer):
+    """Um ativo com candles."""
+
+    ativo: str = Field(examples=["BTC"])
+    cotacao: str = Field(description="Moeda dos preços.", examples=["USDT"])
+    fonte: str = Field(description="Fonte do último candle.", examples=["binance"])
+    fechamento: Time = Field(description="Fechamento do último candle.")
+    situacao: Situacao = Field(description="Como em `dados.situacao` de uma predição.")
+    candles_em_atraso: int = Field(ge=0, description="Candles que já fecharam e ainda não chegaram.")
+    predicao: bool = Field(description="Se os candles bastam para uma predição.")
+    motivo: str | None = Field(
+        description="Se não bastam, o motivo: o nome curto de um problema.", examples=["historico-insuficiente"]
+    )
+
+
+class SymbolList(Answer):
+    """Uma página dos ativos com candles, em ordem alfabética."""
+
+    total: int = Field(description="Quantos ativos há ao todo.")
+    ativos: list[ListedAsset]
+    proximo: str | None = Field(description="O `apos` da próxima página; nulo na última.", examples=["BTC"])
+
+
 class ProblemAnswer(BaseModel):
     """Um problema, como na RFC 9457. Alguns tipos acrescentam campos, como `simbolos_proximos`."""
 
@@ -202,12 +258,14 @@ class ProblemAnswer(BaseModel):
     request_id: str
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's ``responses`` for the statuses at which a route tells a problem."""
+def problems(
+    *statuses: int, unusable: str = "Ativo malformado, histórico insuficiente ou lacuna no histórico."
+) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's ``responses`` for the statuses at which a route tells a problem; ``unusable`` describes a 422."""
     reasons = {
         401: "Token de administração ausente ou errado.",
         404: "Não há candles do ativo; `simbolos_proximos` traz os parecidos.",
-        422: "Ativo malformado, histórico insuficiente ou lacuna no histórico.",
+        422: unusable,
         500: "O serviço falhou; nada da falha é mostrado.",
         503: "Ainda não é possível responder; veja `Retry-After`.",
     }

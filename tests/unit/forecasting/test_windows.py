@@ -6,7 +6,7 @@ import polars as pl
 
 from cripto.domain.candle import SAMPLE_SOURCE
 from cripto.errors import HistoryGap, InsufficientHistory
-from cripto.forecasting.windows import Window, read_windows
+from cripto.forecasting.windows import LastCandle, Window, read_windows
 from tests.unit.forecasting.toys import COUNT, DAILY, LAST_CLOSE, candles
 
 LOOKBACK = 10
@@ -75,6 +75,26 @@ def test_too_few_candles_say_how_many_there_are() -> None:
     assert isinstance(problem, InsufficientHistory)
     assert (problem.available, problem.needed) == (LOOKBACK - 1, LOOKBACK)
     assert windows.last_opens == {"BTC": LAST_CLOSE - DAILY.step}
+
+
+def test_what_has_no_window_still_says_where_its_candles_end() -> None:
+    frame = candles("BTC", count=LOOKBACK - 1, source="kraken", quote="EUR")
+    (last,) = read_windows(frame, DAILY, LOOKBACK).last_candles
+    assert last == LastCandle("BTC", "EUR", LAST_CLOSE - DAILY.step, "kraken", sample=False)
+    (last,) = read_windows(candles("BTC", count=3, source=SAMPLE_SOURCE), DAILY, LOOKBACK).last_candles
+    assert last.sample
+
+
+def test_a_page_begins_after_a_symbol_that_need_not_be_there() -> None:
+    windows = read_windows(candles("BTC", "ETH", "LTC"), DAILY, LOOKBACK)
+
+    def page(after: str, limit: int) -> list[str]:
+        return [last.symbol for last in windows.after(after, limit)]
+
+    assert page("", 2) == ["BTC", "ETH"]
+    assert page("BTC", 5) == ["ETH", "LTC"]
+    assert page("C", 1) == ["ETH"]
+    assert page("LTC", 5) == []
 
 
 def test_a_gap_in_the_window_says_where_the_latest_is() -> None:

@@ -3,11 +3,20 @@ from typing import Any
 
 import pytest
 
-from cripto.serving.schemas import Answer, Health, ModelList, Reloaded, Root, SymbolAnswer
+from cripto.serving.schemas import (
+    Answer,
+    Health,
+    ModelList,
+    Predictions,
+    Reloaded,
+    Root,
+    SymbolAnswer,
+    SymbolList,
+)
 from tests.unit.forecasting.toys import House
 from tests.unit.serving.client import Client, application
 
-ROUTES = {"/", "/health", "/models", "/symbol/{ativo}", "/reload", "/metrics"}
+ROUTES = {"/", "/health", "/models", "/symbol/{ativo}", "/predictions", "/symbols", "/reload", "/metrics"}
 
 
 def document(**options: Any) -> Any:
@@ -31,6 +40,8 @@ def test_the_document_holds_every_route_with_portuguese_texts() -> None:
         ("/health", Health),
         ("/models", ModelList),
         ("/symbol/{ativo}", SymbolAnswer),
+        ("/predictions", Predictions),
+        ("/symbols", SymbolList),
         ("/reload", Reloaded),
     ],
 )

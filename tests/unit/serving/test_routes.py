@@ -135,7 +135,7 @@ class TestSymbol:
     def test_an_answer_can_be_revalidated(self) -> None:
         client = Client(application(loaded()))
         first = client.get("/symbol/BTC")
-        for tags in (first.headers["etag"], f'"x", {first.headers["etag"]}', f"W/{first.headers['etag']}", "*"):
+        for tags in (first.headers["etag"], f'"x,y", {first.headers["etag"]}', f"W/{first.headers['etag']}", "*"):
             again = client.get("/symbol/BTC", {"If-None-Match": tags})
             assert (again.status_code, again.content) == (304, b"")
             assert again.headers["etag"] == first.headers["etag"]
@@ -147,7 +147,7 @@ class TestSymbol:
         assert (head.status_code, head.content) == (200, b"")
         for name in ("etag", "content-type", "content-length", "cache-control"):
             assert head.headers[name] == got.headers[name]
-        for path in ("/", "/health", "/models", "/metrics"):
+        for path in ("/", "/health", "/models", "/symbols", "/predictions?ativos=BTC", "/metrics"):
             assert client.request("HEAD", path).status_code == 200
         assert client.request("HEAD", "/symbol/NOPE").status_code == 404
 
@@ -243,7 +243,9 @@ class TestUnforeseen:
     def test_an_unknown_path_is_a_problem(self) -> None:
         problem(Client(application(House())).get("/nada"), 404, "rota-desconhecida")
 
-    @pytest.mark.parametrize("path", ["/", "/health", "/models", "/symbol/BTC", "/reload", "/metrics"])
+    @pytest.mark.parametrize(
+        "path", ["/", "/health", "/models", "/symbol/BTC", "/symbols", "/predictions", "/reload", "/metrics"]
+    )
     def test_a_wrong_method_is_a_problem(self, path: str) -> None:
         response = Client(application(House())).request("POST", path)
         problem(response, 405, "metodo-nao-permitido")

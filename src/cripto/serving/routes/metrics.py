@@ -2,8 +2,10 @@
 
 from anyio import to_thread
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from cripto.serving.compression import Content, send
 from cripto.serving.context import Context
 from cripto.serving.metrics import CONTENT_TYPE
 
@@ -20,7 +22,8 @@ def metrics_route(router: APIRouter, context: Context) -> None:
         response_class=PlainTextResponse,
         response_description="Métricas no formato de texto do Prometheus.",
     )
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
         """Modelos carregados, tempo e erros das predições, idades da release e dos candles, requisições."""
         body = await to_thread.run_sync(context.metrics.render, limiter=context.predicting)
-        return Response(body, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
+        content = Content(body, CONTENT_TYPE, {"cache-control": "no-store"})
+        return await send(request, content, context.predicting)

@@ -16,6 +16,7 @@ from cripto.serving.caching import matches
 from cripto.serving.context import Context
 from cripto.serving.errors import slug_of
 from cripto.serving.fast_lane import SYMBOL_ROUTE
+from cripto.serving.negotiation import header_of
 from cripto.serving.schemas import SymbolAnswer, problems
 
 __all__ = ["symbol_route"]
@@ -63,6 +64,6 @@ def symbol_route(router: APIRouter, context: Context) -> None:
             "etag": answer.etag,
             "cache-control": context.cache_control.of(answer, context.clock.now()).decode(),
         }
-        if matches(request.headers.get("if-none-match"), answer.etag):
+        if matches(header_of(request, "if-none-match"), answer.etag):
             return Response(status_code=304, headers=headers)
         return Response(answer.body, headers=headers, media_type="application/json")
