@@ -13,6 +13,7 @@
     │   └── Unauthorized            a wrong or missing administrator token
     ├── RetryLater                  wait and try again
     │   ├── NoRelease               nothing is loaded or published yet
+    │   ├── Overloaded              too many requests wait already
     │   ├── StorageUnavailable      the object store does not answer
     │   └── WriteConflict           somebody else wrote first
     └── OperatorError               somebody must change the installation
@@ -42,6 +43,7 @@ __all__ = [
     "NoRelease",
     "ObjectNotFound",
     "OperatorError",
+    "Overloaded",
     "ReleaseRefused",
     "RetryLater",
     "StorageDenied",
@@ -132,6 +134,13 @@ class NoRelease(RetryLater):
 
     def __init__(self, reason: str = "no release is loaded") -> None:
         super().__init__(reason)
+
+
+class Overloaded(RetryLater):
+    """So many requests wait to be worked out that another would wait for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("too many requests are waiting to be answered")
 
 
 class StorageUnavailable(RetryLater):

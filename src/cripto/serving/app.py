@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
@@ -17,6 +16,7 @@ from cripto.errors import CriptoError
 from cripto.forecasting import PredictionService
 from cripto.serving.caching import CacheControl
 from cripto.serving.context import Context, problem_response
+from cripto.serving.desk import Desk
 from cripto.serving.errors import http_problem, invalid_request, problem_of
 from cripto.serving.fast_lane import FastLane
 from cripto.serving.lifespan import background
@@ -60,7 +60,9 @@ def create_app(
         clock=clock,
         metrics=metrics,
         reloader=Reloader(service, clock, metrics, reload_min_seconds),
-        predicting=CapacityLimiter(prediction_threads),
+        desk=Desk(prediction_threads),
+        # a busy desk must not keep anybody from seeing that it is
+        scrapes=Desk(1),
         version=version,
         admin_token=admin_token,
         cache_control=CacheControl(refresh_seconds),

@@ -3,12 +3,13 @@
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cripto.serving.caching import matches
+from cripto.serving.desk import Desk
 from cripto.serving.negotiation import header_of, wants_gzip
 
 __all__ = ["Content", "gzipped", "send"]
@@ -34,7 +35,7 @@ def gzipped(body: bytes) -> bytes:
     return zlib.compress(body, _LEVEL, _GZIP)
 
 
-async def send(request: Request, content: Content, limiter: CapacityLimiter) -> Response:
+async def send(request: Request, content: Content, desk: Desk) -> Response:
     """The answer to ``request``: compressed, off the event loop, where that pays; 304 where the caller has it.
 
     Each form has a tag of its own, since a strong one names bytes.
@@ -48,5 +49,5 @@ async def send(request: Request, content: Content, limiter: CapacityLimiter) -> 
     body = content.body
     if zipped:
         headers["content-encoding"] = "gzip"
-        body = await to_thread.run_sync(gzipped, body, limiter=limiter)
+        body = await desk.run(partial(gzipped, body))
     return Response(body, headers=headers, media_type=content.media_type)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from anyio import CapacityLimiter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cripto.domain.clock import Clock
 from cripto.forecasting import PredictionService
 from cripto.serving.caching import CacheControl
+from cripto.serving.desk import Desk
 from cripto.serving.metrics import Metrics
 from cripto.serving.problems import MEDIA_TYPE, Problem
 from cripto.serving.reloading import Reloader
@@ -19,13 +19,14 @@ __all__ = ["Context", "json_response", "problem_response"]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One application's parts. ``predicting`` bounds the threads that answers are worked out on."""
+    """One application's parts. ``desk`` works out what is not at hand, ``scrapes`` is for metrics."""
 
     service: PredictionService
     clock: Clock
     metrics: Metrics
     reloader: Reloader
-    predicting: CapacityLimiter
+    desk: Desk
+    scrapes: Desk
     version: str
     admin_token: str | None
     cache_control: CacheControl

@@ -22,6 +22,7 @@ from cripto.errors import (
     NoRelease,
     ObjectNotFound,
     OperatorError,
+    Overloaded,
     ReleaseRefused,
     RetryLater,
     StorageDenied,
@@ -133,6 +134,9 @@ TABLE: Mapping[type[CriptoError], Row] = {
         "armazenamento-indisponivel",
         "Armazenamento indisponível",
         _says("O armazenamento não respondeu. Tente de novo em breve."),
+    ),
+    Overloaded: Row(
+        503, "sobrecarga", "Sobrecarga", _says("Há pedidos demais esperando resposta. Tente de novo em breve.")
     ),
     WriteConflict: Row(
         503,

@@ -1,13 +1,14 @@
 import gzip
+import threading
 
 import anyio
+import anyio.from_thread
 import pytest
-from anyio import CapacityLimiter
-from anyio.lowlevel import checkpoint
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cripto.serving.compression import Content, gzipped, send
+from cripto.serving.desk import Desk
 from tests.unit.forecasting.toys import House
 from tests.unit.serving.client import Client, application
 
@@ -22,7 +23,7 @@ def request(**headers: str) -> Request:
 
 def answered(content: Content, **headers: str) -> Response:
     async def once() -> Response:
-        return await send(request(**headers), content, CapacityLimiter(1))
+        return await send(request(**headers), content, Desk(1))
 
     return anyio.run(once)
 
@@ -78,28 +79,29 @@ def test_each_form_has_a_strong_tag_of_its_own_and_is_revalidated_by_it_alone() 
 def test_a_header_in_two_lines_is_read_whole() -> None:
     both = request(accept_encoding="identity;q=0.1")
     both.scope["headers"].append((b"accept-encoding", b"gzip"))
-    limiter = CapacityLimiter(1)
-    response = anyio.run(send, both, content(), limiter)
+    response = anyio.run(send, both, content(), Desk(1))
     assert response.headers["content-encoding"] == "gzip"
 
 
 def test_compressing_waits_for_a_thread_and_nothing_else_does() -> None:
     async def busy() -> None:
-        limiter, done = CapacityLimiter(1), []
+        desk, begun, may_end = Desk(1), anyio.Event(), threading.Event()
 
-        async def ask(**headers: str) -> None:
-            done.append((await send(request(**headers), content(), limiter)).headers.get("content-encoding"))
+        def work() -> None:
+            anyio.from_thread.run_sync(begun.set)
+            assert may_end.wait(30)
 
-        other = object()
-        limiter.acquire_on_behalf_of_nowait(other)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ask)
-            tasks.start_soon(lambda: ask(accept_encoding="gzip"))
-            while limiter.statistics().tasks_waiting == 0:
-                await checkpoint()
-            assert done == [None]
-            limiter.release_on_behalf_of(other)
-        assert done == [None, "gzip"]
+            tasks.start_soon(desk.run, work)
+            await begun.wait()
+            plain = await send(request(), content(), desk)
+            assert "content-encoding" not in plain.headers
+            with anyio.move_on_after(0.05) as waiting:
+                await send(request(accept_encoding="gzip"), content(), desk)
+            assert waiting.cancelled_caught
+            may_end.set()
+        zipped = await send(request(accept_encoding="gzip"), content(), desk)
+        assert zipped.headers["content-encoding"] == "gzip"
 
     anyio.run(busy)
 

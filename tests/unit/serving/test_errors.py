@@ -20,6 +20,7 @@ EXAMPLES: list[tuple[CriptoError, int, str]] = [
     (errors.UnknownRelease("20250101-0000"), 404, "release-desconhecida"),
     (errors.Unauthorized(), 401, "nao-autorizado"),
     (errors.NoRelease(SECRET), 503, "sem-release"),
+    (errors.Overloaded(), 503, "sobrecarga"),
     (errors.StorageUnavailable(SECRET), 503, "armazenamento-indisponivel"),
     (errors.WriteConflict(SECRET), 503, "escrita-concorrente"),
     (errors.InvalidSettings(SECRET), 500, "configuracao-invalida"),

@@ -1,6 +1,5 @@
 """``GET /metrics``: what Prometheus reads."""
 
-from anyio import to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,6 +23,6 @@ def metrics_route(router: APIRouter, context: Context) -> None:
     )
     async def metrics(request: Request) -> Response:
         """Modelos carregados, tempo e erros das predições, idades da release e dos candles, requisições."""
-        body = await to_thread.run_sync(context.metrics.render, limiter=context.predicting)
+        body = await context.scrapes.run(context.metrics.render)
         content = Content(body, CONTENT_TYPE, {"cache-control": "no-store"})
-        return await send(request, content, context.predicting)
+        return await send(request, content, context.scrapes)

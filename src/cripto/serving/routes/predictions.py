@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from time import perf_counter
 from typing import Any
 
-from anyio import to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -100,7 +100,7 @@ def predictions_route(router: APIRouter, context: Context) -> None:
             headers={"cache-control": _cache_control(context, batch), "vary": "Accept, Accept-Encoding"},
             etag=entity_tag([media.encode(), *batch.tags]),
         )
-        return await send(request, content, context.predicting)
+        return await send(request, content, context.desk)
 
 
 async def _counted(context: Context, asked: _Asked) -> _Batch:
@@ -109,7 +109,7 @@ async def _counted(context: Context, asked: _Asked) -> _Batch:
         held = context.service.all_held(asked)
         if held is not None:
             return _batch(asked, held)
-        batch = await to_thread.run_sync(_worked_out, context, asked, limiter=context.predicting)
+        batch = await context.desk.run(partial(_worked_out, context, asked))
         for slug, count in batch.errors.items():
             context.metrics.prediction_error(slug, count)
         return batch

@@ -3,10 +3,10 @@
 Answers at hand are given by `cripto.serving.fast_lane`; this route documents them, and works out the others.
 """
 
+from functools import partial
 from time import perf_counter
 from typing import Annotated
 
-from anyio import to_thread
 from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
@@ -54,7 +54,7 @@ def symbol_route(router: APIRouter, context: Context) -> None:
         try:
             answer = context.service.held(parse_asset(ativo))
             if answer is None:
-                answer = await to_thread.run_sync(context.service.answer, ativo, limiter=context.predicting)
+                answer = await context.desk.run(partial(context.service.answer, ativo))
         except Exception as error:
             context.metrics.prediction_error(slug_of(error))
             raise

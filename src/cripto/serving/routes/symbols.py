@@ -5,7 +5,6 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from anyio import to_thread
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
@@ -59,7 +58,7 @@ def symbols_route(router: APIRouter, context: Context) -> None:
         """
         after = "" if apos is None else parse_asset(apos)
         page = partial(_page, context, after, limite)
-        return await send(request, await to_thread.run_sync(page, limiter=context.predicting), context.predicting)
+        return await send(request, await context.desk.run(page), context.desk)
 
 
 def _page(context: Context, after: str, limit: int) -> Content:
