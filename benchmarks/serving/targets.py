@@ -1,0 +1,102 @@
+"""What is asked of the service, and whether the figures keep it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.serving import calm, memory, rounds, start
+from benchmarks.serving.bench import Figures, Table
+from benchmarks.serving.outcome import Unmeasured
+from benchmarks.serving.summary import median_of, ratio_of_rounds
+
+__all__ = ["TARGETS", "Target", "judge", "table"]
+
+PASS, FAIL, UNKNOWN = "pass", "FAIL", "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A figure of one measurement, and the least (``at_least``) or the most it may be; both bounds included."""
+
+    name: str
+    measurement: str
+    value: Callable[[Figures], float]
+    limit: float
+    at_least: bool = False
+    unit: str = ""
+
+    def verdict(self, figures: Figures | None) -> dict[str, Any]:
+        """Pass or FAIL beside the figure, or that, and why, there is none."""
+        told = {"target": self.name, "limit": f"{'>=' if self.at_least else '<='} {self.limit:g}{self.unit}"}
+        try:
+            if figures is None:
+                raise Unmeasured(f"{self.measurement} was not run")
+            value = self.value(figures)
+        except Unmeasured as error:
+            return {**told, "value": None, "verdict": UNKNOWN, "why": str(error)}
+        # written so that NaN fails
+        kept = value >= self.limit if self.at_least else value <= self.limit
+        return {**told, "value": round(value, 4), "verdict": PASS if kept else FAIL, "why": ""}
+
+
+def _rows(one: str, other: str) -> Callable[[Figures], float]:
+    return lambda figures: ratio_of_rounds(rounds.rates(figures, one), rounds.rates(figures, other))
+
+
+def _growth(figures: Figures) -> float:
+    sizes = {int(size): stages["board"] / int(size) for size, stages in figures["microseconds"].items()}
+    return float(sizes[5000] / sizes[1000])
+
+
+def _calm(kind: str) -> Callable[[Figures], float]:
+    return lambda figures: calm.p99_ratio(figures[kind])
+
+
+def _start(kind: str) -> Callable[[Figures], float]:
+    return lambda figures: median_of(figures["seconds"][kind])
+
+
+def _memory(name: str) -> Callable[[Figures], float]:
+    return lambda figures: float(figures["resident_mb"][name]["after load"])
+
+
+def _flood(key: str) -> Callable[[Figures], float]:
+    return lambda figures: float(figures["states"]["after"][key] - figures["states"]["before"][key])
+
+
+TARGETS = (
+    Target("warm requests, x bare ASGI", "requests", _rows(rounds.WARM, rounds.BARE), 0.70, at_least=True),
+    Target("warm requests, x naive", "requests", _rows(rounds.WARM, rounds.NAIVE), 400, at_least=True),
+    # no slower, as far as these machines can tell
+    Target("304 answers, x warm", "requests", _rows(rounds.NOT_MODIFIED, rounds.WARM), 0.97, at_least=True),
+    Target("on demand, p50", "on-demand", lambda found: float(found["milliseconds"]["p50"]), 3.0, unit=" ms"),
+    Target(
+        "board of 1,000",
+        "board",
+        lambda found: float(found["microseconds"]["1000"]["board"]) / 1e6,
+        1.5,
+        unit=" s",
+    ),
+    Target("board, cost an asset at 5,000 over 1,000", "board", _growth, 1.25),
+    *(Target(f"p99 while {label}, x quiet", "calm", _calm(kind), 3.0) for kind, label in calm.KINDS.items()),
+    *(Target(f"start from {kind}", "start", _start(kind), 1.5, unit=" s") for kind in start.KINDS),
+    *(Target(f"resident memory, {name}", "memory", _memory(name), 350, unit=" MB") for name in memory.OURS),
+    Target("flood, more memory", "flood", _flood("resident_mb"), 10, unit=" MB"),
+    Target("flood, more metric series", "flood", _flood("series"), 0),
+    Target("flood, requests to the store", "flood", _flood("store_requests"), 0),
+)
+"""Those of the issue, in its order."""
+
+
+def judge(measurements: Mapping[str, Figures]) -> list[dict[str, Any]]:
+    """Every target's verdict."""
+    return [target.verdict(measurements.get(target.measurement)) for target in TARGETS]
+
+
+def table(verdicts: list[dict[str, Any]]) -> Table:
+    """The verdicts, one a line."""
+    rows = [
+        [one["target"], "-" if one["value"] is None else f"{one['value']:,.4g}", one["limit"], one["verdict"]]
+        for one in verdicts
+    ]
+    return Table("Targets", ["", "measured", "asked", ""], rows)
