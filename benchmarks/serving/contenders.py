@@ -13,8 +13,9 @@ from benchmarks.serving.client import Answer
 from benchmarks.serving.outcome import LeftOut
 from benchmarks.serving.process import Server, started
 from benchmarks.serving.stores import Stores
+from cripto.settings import Settings
 
-__all__ = ["bare", "granian", "naive", "nginx", "ours"]
+__all__ = ["bare", "granian", "naive", "nginx", "ours", "warming"]
 
 ROOT = Path(__file__).parents[2]
 _NGINX = """\
@@ -49,6 +50,11 @@ def ours(
     env = {**Stores.settings(store), **(settings or {})}
     command = [sys.executable, "-m", "cripto.cli", "serve"]
     return started(name, command, env=env, core=bench.cores.server, folder=bench.folder, path=path)
+
+
+def warming(assets: int) -> dict[str, str]:
+    """The setting of how many assets are answered in advance; empty where there is none, and all of them are."""
+    return {"CRIPTO_WARM_ASSETS": str(assets)} if "warm_assets" in Settings.model_fields else {}
 
 
 def bare(bench: Bench, answer: Answer) -> AbstractContextManager[Server]:

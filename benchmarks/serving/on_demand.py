@@ -9,7 +9,6 @@ from benchmarks.serving.outcome import LeftOut, Unmeasured
 from benchmarks.serving.scrape import metric
 from benchmarks.serving.stores import MANY, many_symbols
 from benchmarks.serving.summary import percentile
-from cripto.settings import Settings
 
 __all__ = ["measure", "tables"]
 
@@ -19,11 +18,11 @@ def measure(bench: Bench) -> Figures:
 
     Raises `LeftOut` for a server that answers for every asset in advance and cannot be told not to.
     """
-    if "warm_assets" not in Settings.model_fields:
+    if not (settings := contenders.warming(0)):
         raise LeftOut(
             "this server has no CRIPTO_WARM_ASSETS, so that every answer is at hand before it is asked for"
         )
-    settings = {"CRIPTO_WARM_ASSETS": "0", "CRIPTO_REFRESH_SECONDS": "3600"}
+    settings["CRIPTO_REFRESH_SECONDS"] = "3600"
     assets = many_symbols()
     # /health: a single asset asked for would be one that is at hand
     with contenders.ours(bench, bench.stores.many, "ours, on demand", "/health", settings) as server:
