@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.serving import rounds, targets
 from benchmarks.serving.bench import Bench
-from benchmarks.serving.machine import choose_cores, describe_machine, pin
+from benchmarks.serving.machine import Neighbours, choose_cores, describe_machine, pin
 from benchmarks.serving.outcome import LeftOut, Unmeasured
 from benchmarks.serving.report import MEASUREMENTS, headline, markdown, tables_of
 from benchmarks.serving.stores import Stores, folder_of_real_candles
@@ -49,6 +49,7 @@ def _measured(names: list[str], rounds_: int, seconds: int) -> dict[str, Any]:
         "source": source_revision(),
         "settings": {"rounds": rounds_, "seconds": seconds, "only": names},
         "measurements": {},
+        "neighbours": {},
         "left_out": {},
         "unmeasured": {},
     }
@@ -73,11 +74,14 @@ def _measured(names: list[str], rounds_: int, seconds: int) -> dict[str, Any]:
 
 def _take(name: str, bench: Bench, result: dict[str, Any]) -> None:
     measure, _ = MEASUREMENTS[name]
+    neighbours = Neighbours()
     try:
         figures = json.loads(json.dumps(measure(bench)))
+        share = result["neighbours"][name] = round(neighbours.share(), 3)
         result["measurements"][name] = figures
         for table in tables_of(name, figures):
             print(table.text(), flush=True)
+        print(f"Others took {share:.0%} of the machine meanwhile.", flush=True)
         if name == "requests" and (faults := rounds.faults(figures)):
             raise Unmeasured("; ".join(faults))
     except LeftOut as error:

@@ -39,14 +39,17 @@ class Server:
         """Resident memory, in megabytes, of the process and its children (a server may run workers)."""
         return sum(resident_kib(pid) for pid in _family(self.pid)) * 1024 / 1e6
 
+    def cpu_seconds(self) -> float:
+        """Processor time so far of the process and its children."""
+        return sum(_ticks(Path(f"/proc/{pid}/stat")) for pid in _family(self.pid)) / _TICKS
+
     def worker_seconds(self) -> float:
         """Processor time so far of every thread but the first of each process: those that recompute."""
         total = 0
         for pid in _family(self.pid):
             for task in Path(f"/proc/{pid}/task").iterdir():
                 if task.name != str(pid):
-                    fields = (task / "stat").read_text().rpartition(")")[2].split()
-                    total += int(fields[11]) + int(fields[12])
+                    total += _ticks(task / "stat")
         return total / _TICKS
 
 
@@ -121,6 +124,11 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         except subprocess.TimeoutExpired:
             process.kill()
     process.wait()
+
+
+def _ticks(stat: Path) -> int:
+    fields = stat.read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _family(pid: int) -> list[int]:

@@ -42,6 +42,8 @@ def markdown(result: Mapping[str, Any]) -> str:
     parts = [headline(result), "", targets.table(result["targets"]).markdown()]
     for name, figures in result["measurements"].items():
         parts += [table.markdown() for table in tables_of(name, figures)]
+    others = ", ".join(f"{name} {share:.0%}" for name, share in result["neighbours"].items())
+    parts.append(f"Share of the machine that others took meanwhile: {others}.\n")
     for kind in ("left_out", "unmeasured"):
         parts += [f"{kind.replace('_', ' ').capitalize()}: {name}: {why}.  " for name, why in result[kind].items()]
     return "\n".join(parts).rstrip()

@@ -24,6 +24,7 @@ LOGGED, MANY, SYMBOLS = "ours, a log line per request", "ours, /predictions of 1
 BARE, BARE_ONE, NAIVE = "bare ASGI", "bare ASGI, 1 connection", "naive"
 NGINX, GRANIAN = "nginx", "bare ASGI on granian"
 CONNECTIONS = 32
+_CORE_TIME = "rate_of_core_time"
 _BTC = "/symbol/BTC"
 
 
@@ -58,20 +59,25 @@ def measure(bench: Bench) -> Figures:
 
 def _one(row: Row, seconds: int) -> dict[str, Any]:
     """A run between two single requests that look at the status: wrk does not tell 200 and 304 apart."""
+    server = row.server
     try:
-        load = None
-        for last in (False, True):
-            status = row.server.get(row.path, row.headers).status
-            if status != row.expects:
-                raise Unmeasured(f"answered with {status} and not {row.expects}")
-            if not last:
-                load = run_wrk(
-                    row.server.port, row.path, connections=row.connections, seconds=seconds, headers=row.headers
-                )
-        assert load is not None
+        _look(row)
+        spent = server.cpu_seconds()
+        load = run_wrk(server.port, row.path, connections=row.connections, seconds=seconds, headers=row.headers)
+        spent = server.cpu_seconds() - spent
+        _look(row)
     except (Unmeasured, OSError) as error:
         return {"fault": str(error)}
-    return {**load.to_json(), **({"fault": load.faults} if load.faults else {})}
+    found = {**load.to_json(), "core_share": round(spent / load.seconds, 3)}
+    if spent > 0:
+        found[_CORE_TIME] = round(load.requests / spent, 1)
+    return {**found, **({"fault": load.faults} if load.faults else {})}
+
+
+def _look(row: Row) -> None:
+    status = row.server.get(row.path, row.headers).status
+    if status != row.expects:
+        raise Unmeasured(f"answered with {status} and not {row.expects}")
 
 
 def _rows(bench: Bench, stack: ExitStack, left_out: dict[str, str]) -> tuple[list[Row], list[str]]:
@@ -127,14 +133,17 @@ def _optional(left_out: dict[str, str], name: str) -> Iterator[None]:
         print(f"LEFT OUT: {name}: {error}", flush=True)
 
 
-def rates(figures: Figures, name: str) -> list[float]:
-    """Requests a second of a row, by round; raise `Unmeasured` where any round failed, or there is no such row."""
+def rates(figures: Figures, name: str, per: str = "rate") -> list[float]:
+    """Requests a second of a row, by round; raise `Unmeasured` where any round failed, or there is no such row.
+
+    ``per`` "rate_of_core_time": those a second of the server's processor time, which neighbours move less.
+    """
     row = figures["rows"].get(name)
     if row is None:
         raise Unmeasured(figures["left_out"].get(name, f"there is no row {name!r}"))
     if found := sorted({one["fault"] for one in row["rounds"] if "fault" in one}):
         raise Unmeasured(f"{name}: {'; '.join(found)}")
-    return [one["rate"] for one in row["rounds"]]
+    return [one[per] for one in row["rounds"]]
 
 
 def faults(figures: Figures) -> list[str]:
@@ -155,7 +164,7 @@ def tables(figures: Figures) -> list[Table]:
         try:
             mine = rates(figures, name)
         except Unmeasured as error:
-            lines.append([name, "FAILED", "", "", "", "", str(error)[:60]])
+            lines.append([name, "FAILED", *([""] * 6), str(error)[:60]])
             continue
         latencies = [
             f"{median_of([one['latency_us'][which] for one in row['rounds']]) / 1000:.2f}"
@@ -165,19 +174,37 @@ def tables(figures: Figures) -> list[Table]:
             [
                 name,
                 str(row["connections"]),
-                _ratio(figures, mine, BARE_ONE if row["connections"] == 1 else BARE),
-                _ratio(figures, mine, NAIVE) if row["connections"] > 1 else "",
+                _ratio(figures, name, BARE_ONE if row["connections"] == 1 else BARE),
+                _ratio(figures, name, NAIVE) if row["connections"] > 1 else "",
                 f"{median_of(mine):,.0f}",
+                f"{median_of([one['core_share'] for one in row['rounds']]):.0%}",
+                f"{median_of(rates(figures, name, _CORE_TIME)):,.0f}",
                 *latencies,
             ]
         )
-    columns = ["", "connections", "x bare ASGI", "x naive", "requests/s", "p50 ms", "p99 ms"]
-    notes = [*figures["notes"], *(f"Left out: {name}: {why}." for name, why in figures["left_out"].items())]
+    columns = [
+        "",
+        "connections",
+        "x bare ASGI",
+        "x naive",
+        "requests/s",
+        "core",
+        "by core time",
+        "p50 ms",
+        "p99 ms",
+    ]
+    by_core_time = ", ".join(f"{_ratio(figures, WARM, other, _CORE_TIME)} x {other}" for other in (BARE, NAIVE))
+    notes = [
+        "Core: how much of its core a server got. Far below 100 % at 32 connections, neighbours were at work; by "
+        f"core time, requests a second of the server's own processor time, ours is {by_core_time}.",
+        *figures["notes"],
+        *(f"Left out: {name}: {why}." for name, why in figures["left_out"].items()),
+    ]
     return [Table("Requests a second, one core", columns, lines, notes)]
 
 
-def _ratio(figures: Figures, mine: list[float], other: str) -> str:
+def _ratio(figures: Figures, one: str, other: str, per: str = "rate") -> str:
     try:
-        return f"{ratio_of_rounds(mine, rates(figures, other)):,.2f}"
+        return f"{ratio_of_rounds(rates(figures, one, per), rates(figures, other, per)):,.2f}"
     except Unmeasured:
         return "?"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.serving import calm, memory, rounds, start
+from benchmarks.serving import board, calm, memory, rounds, start
 from benchmarks.serving.bench import Figures, Table
 from benchmarks.serving.outcome import Unmeasured
 from benchmarks.serving.summary import median_of, ratio_of_rounds
@@ -43,11 +43,6 @@ def _rows(one: str, other: str) -> Callable[[Figures], float]:
     return lambda figures: ratio_of_rounds(rounds.rates(figures, one), rounds.rates(figures, other))
 
 
-def _growth(figures: Figures) -> float:
-    sizes = {int(size): stages["board"] / int(size) for size, stages in figures["microseconds"].items()}
-    return float(sizes[5000] / sizes[1000])
-
-
 def _calm(kind: str) -> Callable[[Figures], float]:
     return lambda figures: calm.p99_ratio(figures[kind])
 
@@ -77,7 +72,7 @@ TARGETS = (
         1.5,
         unit=" s",
     ),
-    Target("board, cost an asset at 5,000 over 1,000", "board", _growth, 1.25),
+    Target("board, cost an asset at 5,000 over 1,000", "board", board.growth, 1.25),
     *(Target(f"p99 while {label}, x quiet", "calm", _calm(kind), 3.0) for kind, label in calm.KINDS.items()),
     *(Target(f"start from {kind}", "start", _start(kind), 1.5, unit=" s") for kind in start.KINDS),
     *(Target(f"resident memory, {name}", "memory", _memory(name), 350, unit=" MB") for name in memory.OURS),

@@ -58,7 +58,13 @@ def requests(**rates: list[float]) -> Figures:
     latency = {"p50": 1.0, "p99": 2.0}
     names = {"warm": WARM, "bare": BARE, "naive": NAIVE, "not_modified": NOT_MODIFIED}
     rows: dict[str, Any] = {
-        names[key]: {"connections": 32, "rounds": [{"rate": rate, "latency_us": latency} for rate in found]}
+        names[key]: {
+            "connections": 32,
+            "rounds": [
+                {"rate": rate, "latency_us": latency, "core_share": 1.0, "rate_of_core_time": rate}
+                for rate in found
+            ],
+        }
         for key, found in rates.items()
     }
     return {"rows": rows, "left_out": {}, "notes": []}
@@ -86,6 +92,15 @@ def test_a_row_that_failed_once_is_failed_and_so_is_what_is_compared_with_it() -
     assert rows[WARM][2] == "?"
 
 
+def test_tables_are_told_even_where_our_own_row_failed() -> None:
+    figures = requests(warm=[70], bare=[100], naive=[0.1], not_modified=[70])
+    figures["rows"][WARM]["rounds"][0] = {"fault": "answered with 503 and not 200"}
+    (shown,) = tables(figures)
+    assert "FAILED" in shown.text()
+    assert "answered with 503" in shown.markdown()
+    assert verdicts(figures) == {}
+
+
 def test_a_flood_is_judged_by_what_it_added() -> None:
     states = {
         "before": {"resident_mb": 200.0, "series": 70, "store_requests": 31},
@@ -97,8 +112,11 @@ def test_a_flood_is_judged_by_what_it_added() -> None:
     assert found["flood, requests to the store"] == "pass"
 
 
-def test_growth_is_cost_an_asset_at_5000_over_that_at_1000() -> None:
-    stages = {"1000": {"board": 200_000.0}, "5000": {"board": 1_200_000.0}}
-    found = {one["target"]: one for one in judge({"board": {"microseconds": stages}})}
+def test_growth_is_cost_an_asset_at_5000_over_that_at_1000_round_by_round() -> None:
+    figures = {
+        "microseconds": {"1000": {"board": 200_000.0}},
+        "board_rounds": {"1000": [200_000, 400_000, 200_000], "5000": [1_200_000, 2_400_000, 1_300_000]},
+    }
+    found = {one["target"]: one for one in judge({"board": figures})}
     assert found["board, cost an asset at 5,000 over 1,000"]["value"] == 1.2
     assert found["board of 1,000"]["value"] == 0.2
