@@ -96,7 +96,7 @@ class Disturber:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise Unmeasured("what was to keep the server busy ended: see its log")
+            raise Unmeasured("what was to keep the server busy has ended")
         value: dict[str, Any] = json.loads(line)
         return value
 
@@ -118,8 +118,8 @@ def _disturber(kind: str, store: Path, server: Server, rest: list[str]) -> Itera
         disturber = Disturber(process)
         disturber.heard()
         yield disturber
-    except Unmeasured as error:
-        raise Unmeasured(f"{error} {log.read_text()[-500:]}") from error
+    except (Unmeasured, BrokenPipeError) as error:
+        raise Unmeasured(f"{error}; {log.read_text()[-500:]}") from error
     finally:
         process.kill()
         process.communicate()

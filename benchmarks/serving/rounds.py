@@ -17,14 +17,15 @@ from benchmarks.serving.wrk import run_wrk
 from cripto.market.lake import open_lake
 from tests.doubles.processes import free_port
 
-__all__ = ["BARE", "NAIVE", "NOT_MODIFIED", "ONE", "WARM", "faults", "measure", "rates", "tables"]
+__all__ = ["BARE", "CORE_TIME", "NAIVE", "NOT_MODIFIED", "ONE", "WARM", "faults", "measure", "rates", "tables"]
 
 WARM, ONE, NOT_MODIFIED = "ours", "ours, 1 connection", "ours, 304"
 LOGGED, MANY, SYMBOLS = "ours, a log line per request", "ours, /predictions of 100", "ours, /symbols"
 BARE, BARE_ONE, NAIVE = "bare ASGI", "bare ASGI, 1 connection", "naive"
 NGINX, GRANIAN = "nginx", "bare ASGI on granian"
 CONNECTIONS = 32
-_CORE_TIME = "rate_of_core_time"
+CORE_TIME = "rate_of_core_time"
+"""The key of requests a second of the server's own processor time."""
 _BTC = "/symbol/BTC"
 
 
@@ -70,7 +71,7 @@ def _one(row: Row, seconds: int) -> dict[str, Any]:
         return {"fault": str(error)}
     found = {**load.to_json(), "core_share": round(spent / load.seconds, 3)}
     if spent > 0:
-        found[_CORE_TIME] = round(load.requests / spent, 1)
+        found[CORE_TIME] = round(load.requests / spent, 1)
     return {**found, **({"fault": load.faults} if load.faults else {})}
 
 
@@ -136,7 +137,7 @@ def _optional(left_out: dict[str, str], name: str) -> Iterator[None]:
 def rates(figures: Figures, name: str, per: str = "rate") -> list[float]:
     """Requests a second of a row, by round; raise `Unmeasured` where any round failed, or there is no such row.
 
-    ``per`` "rate_of_core_time": those a second of the server's processor time, which neighbours move less.
+    With ``per`` `CORE_TIME`: those a second of the server's own processor time, which neighbours move less.
     """
     row = figures["rows"].get(name)
     if row is None:
@@ -178,7 +179,7 @@ def tables(figures: Figures) -> list[Table]:
                 _ratio(figures, name, NAIVE) if row["connections"] > 1 else "",
                 f"{median_of(mine):,.0f}",
                 f"{median_of([one['core_share'] for one in row['rounds']]):.0%}",
-                f"{median_of(rates(figures, name, _CORE_TIME)):,.0f}",
+                f"{median_of(rates(figures, name, CORE_TIME)):,.0f}",
                 *latencies,
             ]
         )
@@ -193,7 +194,7 @@ def tables(figures: Figures) -> list[Table]:
         "p50 ms",
         "p99 ms",
     ]
-    by_core_time = ", ".join(f"{_ratio(figures, WARM, other, _CORE_TIME)} x {other}" for other in (BARE, NAIVE))
+    by_core_time = ", ".join(f"{_ratio(figures, WARM, other, CORE_TIME)} x {other}" for other in (BARE, NAIVE))
     notes = [
         "Core: how much of its core a server got. Far below 100 % at 32 connections, neighbours were at work; by "
         f"core time, requests a second of the server's own processor time, ours is {by_core_time}.",

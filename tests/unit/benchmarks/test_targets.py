@@ -81,6 +81,14 @@ def test_requests_are_judged_by_their_ratios() -> None:
     assert set(verdicts(bad).values()) == {"FAIL"}
 
 
+def test_a_ratio_that_neighbours_flatter_fails_by_core_time() -> None:
+    figures = requests(warm=[70], bare=[100], naive=[0.1], not_modified=[70])
+    figures["rows"][BARE]["rounds"][0]["rate_of_core_time"] = 200.0
+    found = verdicts(figures)
+    assert found["warm requests, x bare ASGI"] == "pass"
+    assert found["warm requests, x bare ASGI, by core time"] == "FAIL"
+
+
 def test_a_row_that_failed_once_is_failed_and_so_is_what_is_compared_with_it() -> None:
     figures = requests(warm=[70, 70], bare=[100, 100], naive=[0.1, 0.1], not_modified=[70, 70])
     figures["rows"][BARE]["rounds"][1]["fault"] = "3 read errors"
