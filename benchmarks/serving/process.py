@@ -21,13 +21,17 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that answers on ``port`` of 127.0.0.1; ``seconds`` is how long it took to its first 200."""
+    """A server that answers on ``port`` of 127.0.0.1.
+
+    ``seconds`` is how long it took to its first 200, ``cpu_until_then`` how much processor time that took.
+    """
 
     name: str
     pid: int
     port: int
     seconds: float
     log: Path
+    cpu_until_then: float
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """One answer, on a connection of its own."""
@@ -41,7 +45,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Processor time so far of the process and its children."""
-        return sum(_ticks(Path(f"/proc/{pid}/stat")) for pid in _family(self.pid)) / _TICKS
+        return _cpu_seconds(self.pid)
 
     def worker_seconds(self) -> float:
         """Processor time so far of every thread but the first of each process: those that recompute."""
@@ -94,7 +98,7 @@ def started(
         taken = first_answer(process, port, path, begun, seconds)
         if taken is None:
             raise Unmeasured(f"{name} did not answer {path}: {_end_of(log)}")
-        yield Server(name, process.pid, port, taken, log)
+        yield Server(name, process.pid, port, taken, log, _cpu_seconds(process.pid))
         if process.poll() is not None:
             raise Unmeasured(f"{name} ended with status {process.returncode}: {_end_of(log)}")
     finally:
@@ -124,6 +128,10 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         except subprocess.TimeoutExpired:
             process.kill()
     process.wait()
+
+
+def _cpu_seconds(pid: int) -> float:
+    return sum(_ticks(Path(f"/proc/{member}/stat")) for member in _family(pid)) / _TICKS
 
 
 def _ticks(stat: Path) -> int:
