@@ -16,9 +16,11 @@ $(VENV)/.ready: pyproject.toml uv.lock tools/setup.sh
 	@tools/setup.sh $(VENV)
 	@touch $@
 
-debian: ## Debian packages that a few tests use and otherwise skip on, loudly (as root)
+debian: ## Debian packages that a few tests and the benchmarks use, and say loudly when they miss (as root)
 	apt-get update -q
-	apt-get install -y -q --no-install-recommends prometheus ceph-mon ceph-osd radosgw ceph-common
+	apt-get install -y -q --no-install-recommends prometheus ceph-mon ceph-osd radosgw ceph-common wrk
+# nginx's own service may fail to start, or find its port taken: only the program is used
+	-apt-get install -y -q --no-install-recommends nginx-light
 
 run: setup ## candles, training if there is no release, and the API on PORT (8000)
 	@PORT=$(PORT) $(VENV)/bin/cripto up

@@ -12,6 +12,7 @@ from pathlib import Path
 FOLDER = Path(os.environ.get("REAL_CANDLES", Path(__file__).parents[2] / "shared" / "data"))
 DAILY, HOURLY = FOLDER / "daily_binance_spot.parquet", FOLDER / "hourly_binance.parquet"
 RUNS = (
+    ("serving", ()),
     ("build_features", ()),
     ("compression", ()),
     ("model_memory", ()),
