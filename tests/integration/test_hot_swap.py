@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -88,7 +88,7 @@ class TornService(PredictionService):
             self._snapshot = replace(self.snapshot, release=mixed, board=None)
             pause.wait(0.02)
 
-    def held(self, asset: str) -> Answer | None:
+    def held(self, asset: str, now: datetime | None = None) -> Answer | None:
         return None
 
     def answer(self, asset: str) -> Answer:

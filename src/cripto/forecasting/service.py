@@ -92,10 +92,10 @@ class PredictionService:
         """Whether a release is loaded."""
         return self._snapshot.release is not None
 
-    def held(self, asset: str) -> Answer | None:
+    def held(self, asset: str, now: datetime | None = None) -> Answer | None:
         """The answer of an upper-case symbol if it is at hand; never blocks, so the event loop may call it."""
         board = self._snapshot.board
-        return None if board is None else board.held(asset, self._clock.now())
+        return None if board is None else board.held(asset, now or self._clock.now())
 
     def all_held(self, assets: Iterable[str]) -> dict[str, Answer] | None:
         """The answers of all these upper-case symbols, of one state, if all are at hand; never blocks."""

@@ -26,10 +26,12 @@ class CacheControl:
         self._longest = int(refresh_seconds)
         self._stale = min(self._longest, _STALE_SECONDS)
         self._values: dict[int, bytes] = {}
+        self._at_most = self.within(self._longest)
 
     def of(self, answer: Answer, now: datetime) -> bytes:
         """The value for ``answer`` at ``now``."""
-        return self.within((answer.expires - now).total_seconds())
+        seconds = (answer.expires - now).total_seconds()
+        return self._at_most if seconds >= self._longest else self.within(seconds)
 
     def within(self, seconds: float) -> bytes:
         """The value for what may change ``seconds`` from now."""

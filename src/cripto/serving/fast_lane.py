@@ -52,9 +52,9 @@ class FastLane:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        asset = scope["path"][_LENGTH:]
+        asset, now = scope["path"][_LENGTH:], self._now()
         # only checked symbols are ever held, so whatever is found is one; "ß" in upper case would be another's
-        answer = self._held(asset) or (self._held(asset.upper()) if asset.isascii() else None)
+        answer = self._held(asset, now) or (self._held(asset.upper(), now) if asset.isascii() else None)
         if answer is None:
             await self._app(scope, receive, send)
             return
@@ -69,7 +69,7 @@ class FastLane:
         body, status = answer.body, 200
         headers = [
             (b"etag", answer.tag),
-            (b"cache-control", self._cache_control.of(answer, self._now())),
+            (b"cache-control", self._cache_control.of(answer, now)),
             (b"x-request-id", request_id.encode()),
         ]
         if known is not None and (known == answer.tag or matches(known.decode("latin-1"), answer.etag)):

@@ -1,6 +1,6 @@
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from tests.unit.serving.client import Client, application
 class NothingAtHand(PredictionService):
     """Never has an answer at hand, so that the route itself answers."""
 
-    def held(self, asset: str) -> Answer | None:
+    def held(self, asset: str, now: datetime | None = None) -> Answer | None:
         return None
 
 
