@@ -5,6 +5,20 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; the console script ``cripto``."""
-    from cripto.cli.app import run
+    import os
+    import sys
 
-    run()
+    from cripto.cli.cpus import cpu_limit, pin_threads
+
+    pin_threads(os.environ, cpu_limit())
+    if sys.argv[1:] == ["serve"]:
+        # the one command that somebody waits for: a pod that starts. It has no options to parse.
+        from cripto.cli.ending import told
+        from cripto.cli.serve import serve
+
+        with told():
+            serve()
+    else:
+        from cripto.cli.app import run
+
+        run()

@@ -1,16 +1,12 @@
 """The command tree, and what happens when a command ends in an error."""
 
-import logging
-import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from cripto.cli import candles, doctor, models, predict, serve, train, up
-from cripto.cli.console import errors
-from cripto.cli.exits import exit_code
-from cripto.errors import CriptoError
+from cripto.cli.ending import told
 
 __all__ = ["build", "run"]
 
@@ -54,14 +50,5 @@ def build() -> typer.Typer:
 
 def run() -> None:
     """Run the command line and exit with the code that `cripto.cli.exits` gives the outcome."""
-    # what a command cannot do is told once, below; only a server's log says it as well
-    logging.getLogger("cripto").addHandler(logging.NullHandler())
-    try:
+    with told():
         build()()
-    except CriptoError as error:
-        errors.print(f"cripto: {error}", markup=False)
-        sys.exit(exit_code(error))
-    except BrokenPipeError:
-        # the reader of our output is gone, as with `| head`; that is no fault
-        sys.stderr.close()
-        sys.exit(0)

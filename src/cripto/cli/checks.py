@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from cripto.cli.cpus import cpu_limit, thread_counts
 from cripto.cli.models import bare_name, promoted
 from cripto.cli.wiring import Installation
 from cripto.errors import CriptoError, NoRelease, StorageDenied
@@ -124,12 +125,12 @@ def _health(parts: Installation) -> Check:
 
 
 def _resources(parts: Installation) -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = _memory()
     url = urlsplit(parts.settings.store_url)
     folder = Path(url.path) if url.scheme == "file" else Path.cwd()
     free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
-    seen = [f"{cores} cores", f"{free / _GIB:.1f} GiB of disk free"]
+    threads = ", ".join(f"{name}={count}" for name, count in thread_counts(os.environ).items()) or "not pinned"
+    seen = [f"{cpu_limit()} CPUs may be used ({threads})", f"{free / _GIB:.1f} GiB of disk free"]
     if memory is not None:
         seen.append(f"{memory / _GIB:.1f} GiB of memory")
     poor = free < _GIB or (memory is not None and memory < _GIB)

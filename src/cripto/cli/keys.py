@@ -4,17 +4,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cripto.errors import InvalidInput, InvalidSettings
-from cripto.settings import Settings
 
 if TYPE_CHECKING:
     from cripto.registry import SigningKey, Trust
+    from cripto.settings import Settings
 
 __all__ = ["read_signer", "read_trust"]
 
 _LARGEST_FILE = 1 << 16
 
 
-def read_trust(settings: Settings) -> "Trust":
+def read_trust(settings: "Settings") -> "Trust":
     """Whose signatures count; raise `InvalidSettings`, which names the variable, if the keys cannot be read."""
     from cripto.registry import ANYONE, Trust, read_public_keys
 
@@ -26,7 +26,7 @@ def read_trust(settings: Settings) -> "Trust":
         raise InvalidSettings(f"CRIPTO_PUBLIC_KEY: {error}") from error
 
 
-def read_signer(settings: Settings) -> "SigningKey | None":
+def read_signer(settings: "Settings") -> "SigningKey | None":
     """The key to sign with, if there is one; raise `InvalidSettings`, which never quotes it, if it is none."""
     if settings.signing_key is None:
         return None

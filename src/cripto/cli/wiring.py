@@ -10,7 +10,6 @@ from cripto.cli.keys import read_signer, read_trust
 from cripto.domain.clock import Clock, SystemClock
 from cripto.domain.interval import parse_interval
 from cripto.errors import CriptoError
-from cripto.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from cripto.forecasting.bare import BareModels
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from cripto.forecasting.service import PredictionService
     from cripto.market.lake import CandleLake
     from cripto.registry import ReleaseRegistry, SigningKey, Trust
+    from cripto.settings import Settings
     from cripto.storage import ObjectStore
 
 __all__ = ["Installation", "installation"]
@@ -29,7 +29,7 @@ _LOG = logging.getLogger(__name__)
 class Installation:
     """One configured installation; each part is made when it is first asked for."""
 
-    settings: Settings
+    settings: "Settings"
     clock: Clock
 
     @cached_property
@@ -121,6 +121,8 @@ def _warn(error: CriptoError) -> None:
 
 def installation() -> Installation:
     """Read the settings, and the keys they name, and return what they describe; nothing is connected to yet."""
+    from cripto.settings import load_settings
+
     parts = Installation(load_settings(), SystemClock())
     # a key that cannot be used stops every command at start, as any other setting does
     _ = parts.trust, parts.signer

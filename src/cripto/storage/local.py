@@ -13,8 +13,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from cripto.errors import InvalidInput, ObjectNotFound, StorageDenied, StorageUnavailable, WriteConflict
 from cripto.storage._keys import check_key, check_prefix, is_key
 from cripto.storage._links import path_of
@@ -171,6 +169,9 @@ class LocalStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        # only writers need it, and it takes its time to import
+        from filelock import FileLock, Timeout
+
         try:
             with FileLock(self._folder / _LOCK, timeout=self._lock_seconds):
                 yield

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from cripto.cli.cpus import THREAD_VARIABLES, cpu_limit
 from tests.unit.cli.conftest import Command
 
 
@@ -31,6 +32,16 @@ def test_a_sound_installation_has_nothing_failed(cripto: Command, filled: str) -
         "predictions",
     }
     assert found["health"] == "skipped"
+
+
+def test_the_cpu_limit_and_the_thread_counts_are_told(
+    cripto: Command, filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("POLARS_MAX_THREADS", "3")
+    told = cripto("doctor").out
+    assert f"{cpu_limit()} CPUs may be used (POLARS_MAX_THREADS=3)" in told
 
 
 def test_an_empty_store_is_told_what_to_do(cripto: Command, store: str) -> None:
