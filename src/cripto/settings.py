@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """Ed25519 private key that signs what is published and promoted, as PEM text or the path of a PEM file."""
     access_log: bool = False
     """Whether the server writes a line per request."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many processes serve, on one port. Each holds the models and the candles in memory of its own."""
     host: str = "127.0.0.1"
     """Address the server listens on. A container needs `0.0.0.0`."""
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT")

@@ -6,20 +6,25 @@ import signal
 import socket
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cripto.cli.logs import configure_logging
 from cripto.cli.wiring import Installation, installation
+from cripto.cli.workers import DRAIN_SECONDS, run_workers
 from cripto.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from cripto.serving import Application
+    from cripto.serving import Application, Fleet
 
-__all__ = ["application", "listen", "run_server", "serve"]
+__all__ = ["application", "listen", "run", "run_server", "serve"]
 
-_DRAIN_SECONDS = 20
 # a request that finds another thread at work waits for this long, not for the 5 ms that Python has it wait
 _SWITCH_SECONDS = 0.0002
+_BACKLOG = 2048  # as uvicorn's
+_IDLE_SECONDS = 75
+"""How long a connection may lie idle: longer than load balancers keep theirs (60 s, AWS's and nginx), since one
+that is closed just as they use it again is a 502 to somebody."""
 
 
 def serve() -> None:
@@ -27,9 +32,14 @@ def serve() -> None:
 
     It starts at once, answers 503 until a release is loaded, and takes up new candles and releases while it runs.
     """
-    parts = installation()
-    with listen(parts) as listener:
-        run_server(parts, listener)
+    # importing makes many objects and drops hardly any: looking for garbage meanwhile takes a tenth of the start
+    gc.disable()
+    try:
+        parts = installation()
+        with listen(parts) as listener:
+            run(parts, listener)
+    finally:
+        gc.enable()
 
 
 def listen(parts: Installation) -> socket.socket:
@@ -48,7 +58,7 @@ def listen(parts: Installation) -> socket.socket:
     return listener
 
 
-def application(parts: Installation) -> "Application":
+def application(parts: Installation, fleet: "Fleet | None" = None) -> "Application":
     """Return the application of an installation; nothing is loaded before it runs."""
     from cripto.serving import create_app
 
@@ -64,28 +74,63 @@ def application(parts: Installation) -> "Application":
         cors_origins=settings.origins,
         # what is loaded by now stays: the collector need not stop every request to walk it, again and again
         loaded=gc.freeze,
+        fleet=fleet,
     )
 
 
-def run_server(parts: Installation, listener: socket.socket) -> None:
-    """Serve on a bound socket until a signal asks to stop; requests in flight are finished first."""
+def run(parts: Installation, listener: socket.socket) -> None:
+    """Serve on a bound socket, with as many processes as CRIPTO_WORKERS says, until a signal asks to stop."""
+    settings = parts.settings
+    configure_logging(settings.log_level, readable=sys.stderr.isatty())
+    if settings.workers == 1:
+        run_server(parts, listener)
+    else:
+        try:
+            listener.listen(_BACKLOG)  # now, so that a port that was taken meanwhile is told, and told once
+        except OSError as error:
+            raise _not_listened_on(listener, error) from error
+        run_workers(listener, settings.workers)
+
+
+def run_server(parts: Installation, listener: socket.socket, place: tuple[int, Path] | None = None) -> None:
+    """Serve with this process until a signal asks to stop; requests in flight are finished first.
+
+    ``place`` is the slot and the folder of one of several that serve.
+    """
     import uvicorn
 
-    settings = parts.settings
+    from cripto.cli.protocol import BoundedProtocol
+
     sys.setswitchinterval(_SWITCH_SECONDS)
-    configure_logging(settings.log_level, readable=sys.stderr.isatty())
     # uvicorn drains, then raises the signal again for whoever was there before it: for us that is a good end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
-        application(parts),
+        application(parts, _fleet(place)),
+        http=BoundedProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    gc.enable()
     try:
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
     except OSError as error:
         # two that start at the same moment may both be given the port, and one of them may then listen
-        raise InvalidSettings(f"PORT: {listener.getsockname()} cannot be listened on: {error}") from error
+        raise _not_listened_on(listener, error) from error
+
+
+def _fleet(place: tuple[int, Path] | None) -> "Fleet | None":
+    if place is None:
+        return None
+    from cripto.serving import Fleet
+
+    slot, folder = place
+    return Fleet(folder, slot)
+
+
+def _not_listened_on(listener: socket.socket, error: OSError) -> InvalidSettings:
+    return InvalidSettings(f"PORT: {listener.getsockname()} cannot be listened on: {error}")

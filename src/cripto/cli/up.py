@@ -2,7 +2,7 @@
 
 from cripto.cli.console import errors
 from cripto.cli.models import bare_name, promoted
-from cripto.cli.serve import listen, run_server
+from cripto.cli.serve import listen, run
 from cripto.cli.train import show, train_release
 from cripto.cli.wiring import Installation, installation
 from cripto.errors import TrainingRefused
@@ -22,7 +22,7 @@ def up() -> None:
         _ensure_release(parts)
         host, port = listener.getsockname()[:2]
         errors.print(f"serving on http://{host}:{port} (docs at /docs); stop with Ctrl+C", markup=False)
-        run_server(parts, listener)
+        run(parts, listener)
 
 
 def _ensure_release(parts: Installation) -> None:

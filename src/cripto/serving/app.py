@@ -19,6 +19,7 @@ from cripto.serving.context import Context, problem_response
 from cripto.serving.desk import Desk
 from cripto.serving.errors import http_problem, invalid_request, problem_of
 from cripto.serving.fast_lane import FastLane
+from cripto.serving.fleet import Fleet
 from cripto.serving.lifespan import background
 from cripto.serving.metrics import Metrics
 from cripto.serving.middleware import Envelope
@@ -45,6 +46,7 @@ def create_app(
     cors_origins: Sequence[str] = (),
     prediction_threads: int = 4,
     loaded: Callable[[], None] = lambda: None,
+    fleet: Fleet | None = None,
 ) -> Application:
     """An application that serves ``service`` and, while it runs, keeps it fresh.
 
@@ -52,14 +54,15 @@ def create_app(
     ``refresh_seconds`` is how often the store is looked at, and the longest a cache may keep an answer;
     ``reload_min_seconds`` the least time between two reloads; ``prediction_threads`` how many answers are
     worked out at once; ``cors_origins`` whose pages may read the answers in a browser, ``*`` for all;
-    ``loaded`` is called once, when the first release answers.
+    ``loaded`` is called once, when the first release answers; ``fleet`` is the others that serve with this process.
     """
-    metrics = Metrics(service, clock)
+    metrics = Metrics(service, clock, fleet)
+    announce = _nobody if fleet is None else fleet.reloaded
     context = Context(
         service=service,
         clock=clock,
         metrics=metrics,
-        reloader=Reloader(service, clock, metrics, reload_min_seconds),
+        reloader=Reloader(service, clock, metrics, reload_min_seconds, announce),
         desk=Desk(prediction_threads),
         # a busy desk must not keep anybody from seeing that it is
         scrapes=Desk(1),
@@ -79,7 +82,7 @@ def create_app(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=background(service, refresh_seconds, loaded=loaded),
+        lifespan=background(service, refresh_seconds, loaded=loaded, beat=_beat(service, metrics, fleet)),
         # FastAPI would ask the environment where to send traces
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
@@ -89,6 +92,23 @@ def create_app(
     _put_in_front(app, context, log, cors_origins)
     document(app)
     return app
+
+
+def _nobody() -> None:
+    """There is nobody to tell."""
+
+
+def _beat(service: PredictionService, metrics: Metrics, fleet: Fleet | None) -> Callable[[], None] | None:
+    """What keeps this process and its fleet together."""
+    if fleet is None:
+        return None
+
+    def beat() -> None:
+        metrics.tell()
+        if fleet.word():
+            service.refresh()
+
+    return beat
 
 
 def _put_in_front(app: FastAPI, context: Context, log: RequestLog, cors_origins: Sequence[str]) -> None:

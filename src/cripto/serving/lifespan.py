@@ -19,6 +19,7 @@ _LONGEST_DOUBLING = 16
 _STORE_MAY_TAKE_SECONDS = 2.0
 # a clock that is set is noticed so late at most
 _LONGEST_UNTOLD = 30.0
+_BEAT_SECONDS = 1.0
 
 
 def background(
@@ -26,12 +27,13 @@ def background(
     refresh_seconds: float,
     store_may_take: float = _STORE_MAY_TAKE_SECONDS,
     loaded: Callable[[], None] = lambda: None,
+    beat: Callable[[], None] | None = None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """A lifespan that refreshes ``service`` every ``refresh_seconds``, and sooner until it can predict.
 
     Where the store has not answered ``store_may_take`` seconds after the start, the last good release on disk is
     taken up meanwhile. The answers of the next candle interval are encoded before it begins. ``loaded`` is called
-    once, when the service can predict.
+    once, when the service can predict; ``beat``, which may block, every second.
     """
 
     @asynccontextmanager
@@ -40,6 +42,8 @@ def background(
             tasks.start_soon(_keep_fresh, service, refresh_seconds, loaded)
             tasks.start_soon(_keep_told, service)
             tasks.start_soon(_start_from_disk, service, store_may_take)
+            if beat is not None:
+                tasks.start_soon(_keep_beating, beat)
             try:
                 yield
             finally:
@@ -76,3 +80,9 @@ async def _keep_told(service: PredictionService) -> None:
     while True:
         wait = await aside(service.keep_told)
         await sleep(min(wait, _LONGEST_UNTOLD))
+
+
+async def _keep_beating(beat: Callable[[], None]) -> None:
+    while True:
+        await aside(beat)
+        await sleep(_BEAT_SECONDS)

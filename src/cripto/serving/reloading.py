@@ -1,5 +1,6 @@
 """Reloads asked for over HTTP: one at a time, not too often, and what came of the last one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +24,10 @@ class ReloadResult:
 
 
 class Reloader:
-    """Single-flight reloads: whoever asks during one gets its result, and so does who asks too soon after it."""
+    """Single-flight reloads: whoever asks during one gets its result, and so does who asks too soon after it.
+
+    ``announce`` is called after each that succeeded, on its thread.
+    """
 
     def __init__(
         self,
@@ -31,11 +35,13 @@ class Reloader:
         clock: Clock,
         metrics: Metrics,
         min_seconds: float,
+        announce: Callable[[], None] = lambda: None,
     ) -> None:
         self._service = service
         self._clock = clock
         self._metrics = metrics
         self._wait = timedelta(seconds=min_seconds)
+        self._announce = announce
         self._lock = Lock()
         self._last: ReloadResult | None = None
 
@@ -56,6 +62,7 @@ class Reloader:
             self._service.load()
         except Exception as error:  # whatever it is, what was served is served on
             return error
+        self._announce()
         return None
 
     def _is_recent(self, last: ReloadResult) -> bool:
