@@ -17,6 +17,8 @@ RUNS = (
     ("compression", ()),
     ("model_memory", ()),
     ("refusals", ()),
+    ("servers", ()),
+    ("start", ()),
     ("import_candles", (DAILY,)),
     ("import_candles", (HOURLY,)),
     ("train", (DAILY, "1d")),

@@ -5,8 +5,6 @@ from collections.abc import Hashable, Iterable
 from threading import Lock
 from typing import Generic, TypeVar
 
-from rapidfuzz import fuzz, process
-
 from cripto.errors import UnknownAsset
 
 __all__ = ["Recent", "UnknownAssets"]
@@ -64,6 +62,8 @@ class UnknownAssets:
         """What an upper-case symbol nobody has candles of is told."""
         refusal = self._refusals.get(asset)
         if refusal is None:
+            from rapidfuzz import fuzz, process  # most servers start without anybody asking amiss
+
             found = process.extract(asset, self._known, scorer=fuzz.ratio, limit=_NEAREST, score_cutoff=_LIKENESS)
             refusal = UnknownAsset(asset, tuple(symbol for symbol, _, _ in found))
             self._refusals.put(asset, refusal)

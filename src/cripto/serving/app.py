@@ -54,7 +54,7 @@ def create_app(
     ``refresh_seconds`` is how often the store is looked at, and the longest a cache may keep an answer;
     ``reload_min_seconds`` the least time between two reloads; ``prediction_threads`` how many answers are
     worked out at once; ``cors_origins`` whose pages may read the answers in a browser, ``*`` for all;
-    ``loaded`` is called once, when the first release answers; ``fleet`` is the others that serve with this process.
+    ``loaded`` is called once, when the first release answers; ``fleet`` is who else serves with this process.
     """
     metrics = Metrics(service, clock, fleet)
     announce = _nobody if fleet is None else fleet.reloaded
