@@ -6,9 +6,10 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["aside"]
+__all__ = ["aside", "libraries_give_way"]
 
 T = TypeVar("T")
 
@@ -16,8 +17,10 @@ _NICE = 10
 """A ninth of the processor where requests want all of it, so that what is served still gets renewed."""
 
 
-async def aside(work: Callable[[], T]) -> T:
+async def aside(work: Callable[[], T], *, urgent: bool = False) -> T:
     """Run ``work`` on a daemon thread of lower priority, and return or raise what it does.
+
+    With ``urgent`` its priority is the usual one: for what requests wait for.
 
     For what happens now and then: each call starts a thread. If the waiting task is cancelled the thread goes on
     and its outcome is dropped; it does not keep the process from ending.
@@ -34,7 +37,8 @@ async def aside(work: Callable[[], T]) -> T:
             outcome.set_result(result)  # type: ignore[arg-type]
 
     def run() -> None:
-        _give_way()
+        if not urgent:
+            _give_way(0)
         result, error = None, None
         try:
             result = work()
@@ -47,7 +51,21 @@ async def aside(work: Callable[[], T]) -> T:
     return await outcome
 
 
-def _give_way() -> None:
+def libraries_give_way() -> None:
+    """Lower the priority of the threads that libraries have started.
+
+    A thread has the priority of the one that started it: pools that were started by urgent work would go on with
+    the usual one. Those that answer requests are Python's, and stay as they are.
+    """
+    ours = {thread.native_id for thread in threading.enumerate()}
+    with suppress(OSError):
+        for task in Path("/proc/self/task").iterdir():
+            if int(task.name) not in ours:
+                with suppress(OSError):  # it may have ended
+                    _give_way(int(task.name))
+
+
+def _give_way(thread: int) -> None:
     # Linux alone gives each thread a priority of its own
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+        os.setpriority(os.PRIO_PROCESS, thread, max(_NICE, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -9,7 +9,7 @@ from anyio import create_task_group, sleep
 from fastapi import FastAPI
 
 from cripto.forecasting import PredictionService
-from cripto.serving.aside import aside
+from cripto.serving.aside import aside, libraries_give_way
 
 __all__ = ["background"]
 
@@ -56,11 +56,13 @@ async def _keep_fresh(service: PredictionService, refresh_seconds: float, loaded
     failures, told = 0, False
     while True:
         # a store that hangs must not keep the process from stopping: the thread ends by its own time limit
-        await aside(service.refresh)
+        # and the first load, which everybody waits for, gives way to nothing
+        await aside(service.refresh, urgent=not told)
         if service.snapshot.board is not None:
             failures = 0
             if not told:
                 told = True
+                libraries_give_way()
                 loaded()
             wait = refresh_seconds
         else:

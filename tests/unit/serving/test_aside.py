@@ -1,5 +1,6 @@
 import asyncio
 import os
+import subprocess
 import sys
 import threading
 
@@ -58,3 +59,28 @@ def test_work_nobody_waits_for_any_more_ends_by_itself() -> None:
     asyncio.run(main())  # the loop is closed while the work goes on
     may_end.set()
     assert ended.wait(30)
+
+
+def test_urgent_work_has_the_usual_priority() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    assert asyncio.run(aside(priority, urgent=True)) == priority()
+
+
+def test_threads_of_libraries_give_way_and_pythons_do_not() -> None:
+    code = (
+        "import os, threading, polars\n"
+        "from cripto.serving.aside import libraries_give_way\n"
+        "polars.DataFrame({'a': range(9)}).lazy().sort('a').collect()\n"
+        "stop = threading.Event(); threading.Thread(target=stop.wait).start()\n"
+        "libraries_give_way()\n"
+        "ours = {thread.native_id for thread in threading.enumerate()}\n"
+        "tasks = map(int, os.listdir('/proc/self/task'))\n"
+        "nice = {task: os.getpriority(os.PRIO_PROCESS, task) for task in tasks}\n"
+        "assert len(ours) == 2 and nice.keys() > ours, nice\n"
+        "usual = {nice[task] for task in ours}; lower = {nice[task] for task in nice.keys() - ours}\n"
+        "print(len(usual), max(usual) < min(lower) or max(usual) >= 10); stop.set()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "True"]
