@@ -42,7 +42,12 @@ class FastLane:
         self._app = app
         self._held = service.held
         self._now = clock.now
-        self._metrics = metrics
+        self._timed = metrics.prediction
+        self._counters = {
+            (method, status): metrics.counter(SYMBOL_ROUTE, method, status)
+            for method in _METHODS
+            for status in (200, 304)
+        }
         self._cache_control = cache_control
         self._log = log
 
@@ -83,7 +88,7 @@ class FastLane:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         finally:
-            self._metrics.prediction(elapsed)
-            self._metrics.request(SYMBOL_ROUTE, scope["method"], status)
+            self._timed(elapsed)
+            self._counters[scope["method"], status]()
             if self._log.enabled:
                 self._log.write(request_id, scope["method"], SYMBOL_ROUTE, status, perf_counter() - started)

@@ -53,6 +53,7 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._observe = self._prediction_seconds.observe
         self._prediction_errors = Counter(
             "cripto_prediction_errors",
             "Predictions refused or failed, by kind of error.",
@@ -66,7 +67,7 @@ class Metrics:
             registry=self._registry,
         )
         # looking a child up by its labels costs four times as much as counting
-        self._counted: dict[tuple[str, str, int], Counter] = {}
+        self._counted: dict[tuple[str, str, int], Callable[[], None]] = {}
         self._reloads = Counter(
             "cripto_reloads", "Reloads asked for over HTTP and carried out.", registry=self._registry
         )
@@ -80,16 +81,23 @@ class Metrics:
 
     def request(self, route: str, method: str, status: int) -> None:
         """Count an answered request; status 0 is one whose client or server left before an answer."""
+        self.counter(route, method, status)()
+
+    def counter(self, route: str, method: str, status: int) -> Callable[[], None]:
+        """What counts such a request, for those who count many."""
         key = (route, self.known_method(method), status)
-        child = self._counted.get(key)
-        if child is None:
-            child = self._counted[key] = self._requests.labels(route, key[1], str(status))
-        child.inc()
+        count = self._counted.get(key)
+        if count is None:
+            count = self._counted[key] = self._requests.labels(route, key[1], str(status)).inc
+        return count
 
     def prediction(self, seconds: float, assets: int = 1) -> None:
         """Count a prediction that took ``seconds``, or those of several ``assets`` that took it together."""
+        if assets == 1:
+            self._observe(seconds)
+            return
         for _ in range(assets):
-            self._prediction_seconds.observe(seconds / assets)
+            self._observe(seconds / assets)
 
     def prediction_error(self, slug: str, assets: int = 1) -> None:
         """Count a prediction, or those of several ``assets``, that ended in the error called ``slug``."""
