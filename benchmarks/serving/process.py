@@ -14,7 +14,7 @@ from benchmarks.serving.machine import pin
 from benchmarks.serving.outcome import Unmeasured
 from tests.doubles.processes import free_port, resident_kib
 
-__all__ = ["Server", "cpu_seconds_of", "clean_environment", "first_answer", "started"]
+__all__ = ["Server", "clean_environment", "cpu_seconds_of", "first_answer", "started"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
