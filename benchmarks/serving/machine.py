@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -50,28 +51,28 @@ def pin(pid: int, core: int | None) -> None:
 class Neighbours:
     """How much of the machine others take from now on, so that a noisy run can be told from a slow server."""
 
-    def __init__(self) -> None:
-        self._begun, self._busy, self._ours = time.perf_counter(), _busy_seconds(), _our_seconds()
+    def __init__(self, running: Callable[[], float] = lambda: 0.0) -> None:
+        self._running = running
+        self._begun, self._busy, self._ours = time.perf_counter(), _busy_seconds(), self._our_seconds()
 
     def share(self) -> float:
         """The share of all processor time since then that neither this process nor one it has ended used.
 
-        Ask once every process that was started is ended: those that still run count as others.
+        Processes of ours that still run count as others, save for the processor seconds that ``running`` tells.
         """
         seconds = (time.perf_counter() - self._begun) * (os.cpu_count() or 1)
-        others = _busy_seconds() - self._busy - (_our_seconds() - self._ours)
+        others = _busy_seconds() - self._busy - (self._our_seconds() - self._ours)
         return min(1.0, max(0.0, others / seconds))
+
+    def _our_seconds(self) -> float:
+        times = os.times()
+        return times.user + times.system + times.children_user + times.children_system + self._running()
 
 
 def _busy_seconds() -> float:
     """Processor time so far that was not idle, time stolen by the host included, over all cores."""
     user, nice, system, _, _, irq, softirq, steal = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
     return sum(map(int, (user, nice, system, irq, softirq, steal))) / os.sysconf("SC_CLK_TCK")
-
-
-def _our_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
 
 
 def describe_machine() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from benchmarks.serving.machine import pin
 from benchmarks.serving.outcome import Unmeasured
 from tests.doubles.processes import free_port, resident_kib
 
-__all__ = ["Server", "clean_environment", "first_answer", "started"]
+__all__ = ["Server", "clean_environment", "cpu_seconds_of", "first_answer", "started"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -45,7 +45,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Processor time so far of the process and its children."""
-        return _cpu_seconds(self.pid)
+        return cpu_seconds_of(self.pid)
 
     def worker_seconds(self) -> float:
         """Processor time so far of every thread but the first of each process: those that recompute."""
@@ -98,7 +98,7 @@ def started(
         taken = first_answer(process, port, path, begun, seconds)
         if taken is None:
             raise Unmeasured(f"{name} did not answer {path}: {_end_of(log)}")
-        yield Server(name, process.pid, port, taken, log, _cpu_seconds(process.pid))
+        yield Server(name, process.pid, port, taken, log, cpu_seconds_of(process.pid))
         if process.poll() is not None:
             raise Unmeasured(f"{name} ended with status {process.returncode}: {_end_of(log)}")
     finally:
@@ -130,7 +130,8 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds_of(pid: int) -> float:
+    """Processor time so far of a process and its children."""
     return sum(_ticks(Path(f"/proc/{member}/stat")) for member in _family(pid)) / _TICKS
 
 

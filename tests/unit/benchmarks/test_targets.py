@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.serving.bench import Figures
+from benchmarks.serving.calm import p99_ratio
 from benchmarks.serving.outcome import Unmeasured
 from benchmarks.serving.report import MEASUREMENTS
 from benchmarks.serving.rounds import BARE, NAIVE, NOT_MODIFIED, WARM, faults, tables
@@ -107,6 +108,31 @@ def test_tables_are_told_even_where_our_own_row_failed() -> None:
     assert "FAILED" in shown.text()
     assert "answered with 503" in shown.markdown()
     assert verdicts(figures) == {}
+
+
+def pairs(*found: tuple[float, float, float, float]) -> Figures:
+    """Pairs of slices: p99 of the quiet and the busy one, boards recomputed in it, and what others took."""
+    return {
+        "slices": [
+            {
+                "quiet": {"latency_us": {"p99": quiet}},
+                "busy": {"latency_us": {"p99": busy}, "boards": boards},
+                "others": others,
+            }
+            for quiet, busy, boards, others in found
+        ]
+    }
+
+
+def test_calm_counts_no_slice_in_which_neighbours_were_at_work() -> None:
+    assert p99_ratio(pairs((2, 4, 3, 0.0), (2, 8, 3, 0.05), (300, 100, 3, 0.4))) == 3.0
+    with pytest.raises(Unmeasured, match="neighbours left 1 of 2"):
+        p99_ratio(pairs((2, 4, 3, 0.0), (300, 100, 3, 0.4)))
+
+
+def test_calm_is_not_measured_where_the_server_had_nothing_to_recompute() -> None:
+    with pytest.raises(Unmeasured, match="not one board"):
+        p99_ratio(pairs((2, 4, 3, 0.0), (2, 2, 0, 0.0)))
 
 
 def test_a_flood_is_judged_by_what_it_added() -> None:
