@@ -17,6 +17,7 @@ from types import MappingProxyType
 from cripto.domain.forecast import Forecast
 from cripto.domain.interval import Interval
 from cripto.errors import CriptoError
+from cripto.forecasting._turns import in_turns
 from cripto.forecasting.answers import Answer, Table, tell
 from cripto.forecasting.asked import Recent, UnknownAssets
 from cripto.forecasting.encode import EncodedForecast, encode_forecast
@@ -196,7 +197,7 @@ class Board:
             forecasts = forecast_windows(self.release, [window for window, _ in mine], now)
             outcomes = {
                 asset: found if isinstance(found, CriptoError) else encode_forecast(found, interval)
-                for asset, found in forecasts.items()
+                for asset, found in in_turns(forecasts.items())
             }
         except BaseException as error:
             # whoever waits must be told, and whoever comes next must be free to try again
@@ -233,7 +234,7 @@ class Board:
         at_hand: Mapping[str, Answer] = next((t.answers for t in self._tables if t.since == since), {})
         answers = {
             asset: at_hand.get(asset) or tell(outcome, now)
-            for asset, outcome in self._outcomes.items()
+            for asset, outcome in in_turns(self._outcomes.items())
             if isinstance(outcome, EncodedForecast)
         }
         return Table(since, interval.close_of(since), MappingProxyType(answers))

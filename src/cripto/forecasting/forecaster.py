@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
-import polars as pl
 
 from cripto.domain.forecast import (
     ClassifierForecast,
@@ -25,9 +24,10 @@ from cripto.domain.interval import parse_interval
 from cripto.domain.model_name import tipo_of
 from cripto.errors import CriptoError, InvalidInput, ModelRefused, OperatorError
 from cripto.features import latest_features
+from cripto.forecasting._turns import in_turns
 from cripto.forecasting.release import LoadedRelease
 from cripto.forecasting.runtime import Matrix
-from cripto.forecasting.windows import Window
+from cripto.forecasting.windows import Window, candles_of
 
 __all__ = ["forecast_windows", "restate"]
 
@@ -55,7 +55,7 @@ def forecast_windows(
     if not usable:
         return results
     outputs = release.predict(np.vstack(rows))
-    for place, window in enumerate(usable):
+    for place, window in in_turns(enumerate(usable)):
         values = {name: float(column[place]) for name, column in outputs.items()}
         try:
             results[window.symbol] = _forecast(release, window, values, now)
@@ -95,7 +95,7 @@ def _features(release: LoadedRelease, windows: Sequence[Window]) -> list[Matrix]
         return []
     # sorted by symbol, as the builder gives its rows back
     ordered = sorted(windows, key=lambda window: window.symbol)
-    table = latest_features(pl.concat([window.candles for window in ordered]), spec, release.interval)
+    table = latest_features(candles_of(ordered), spec, release.interval)
     matrix = np.ascontiguousarray(table.select(spec.names).to_numpy(), dtype=np.float64)
     rows = {symbol: matrix[place : place + 1] for place, symbol in enumerate(table["symbol"])}
     return [rows[window.symbol] for window in windows]

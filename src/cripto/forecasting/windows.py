@@ -14,11 +14,14 @@ import polars as pl
 from cripto.domain.candle import SAMPLE_SOURCE
 from cripto.domain.interval import Interval
 from cripto.errors import CriptoError, HistoryGap, InsufficientHistory
+from cripto.forecasting._turns import in_turns
 
-__all__ = ["LastCandle", "Window", "Windows", "read_windows"]
+__all__ = ["LastCandle", "Window", "Windows", "candles_of", "read_windows"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBERS = ("open", "high", "low", "close", "volume")
+_CLOSE, _VOLUME = _NUMBERS.index("close"), _NUMBERS.index("volume")
+_HASHED_AT_ONCE = 2000  # from 2,048 bytes on hashlib lets go of the interpreter, see `read_windows`
 _BYTES = np.dtype([("time", "<i8"), ("numbers", "<f8", (len(_NUMBERS),))])
 
 
@@ -39,7 +42,16 @@ class Window:
     source: str
     sample: bool
     digest: str
-    candles: pl.DataFrame = field(repr=False, compare=False)
+    turnover: float = field(repr=False, compare=False)
+    """Last close times volume."""
+    _frame: pl.DataFrame = field(repr=False, compare=False)
+    _rows: tuple[int, int] = field(repr=False, compare=False)
+
+    @property
+    def candles(self) -> pl.DataFrame:
+        """The candles, by time."""
+        start, stop = self._rows
+        return self._frame.slice(start, stop - start)
 
     @property
     def closed(self) -> datetime:
@@ -85,12 +97,16 @@ class Windows:
         """
         windows = [window for window in self.by_symbol.values() if isinstance(window, Window)]
         if len(windows) > count:
-            windows = sorted(windows, key=_turnover, reverse=True)[:count]
+            windows = sorted(windows, key=attrgetter("turnover"), reverse=True)[:count]
         return [window.symbol for window in windows]
 
 
-def _turnover(window: Window) -> float:
-    return window.price * float(window.candles["volume"][-1])
+def candles_of(windows: Sequence[Window]) -> pl.DataFrame:
+    """The candles of one or more windows, one after the other."""
+    frame = windows[0]._frame
+    if any(window._frame is not frame for window in windows):
+        return pl.concat([window.candles for window in windows])
+    return frame[np.concatenate([np.arange(*window._rows) for window in windows])]
 
 
 def read_windows(candles: pl.DataFrame, interval: Interval, lookback: int) -> Windows:
@@ -101,55 +117,67 @@ def read_windows(candles: pl.DataFrame, interval: Interval, lookback: int) -> Wi
     """
     by_symbol: dict[str, Window | CriptoError] = {}
     last_candles: list[LastCandle] = []
-    times = candles["time"].dt.epoch("us").to_numpy()
-    for symbol, first, stop in _runs(candles["symbol"]):
+    # Columns are taken over whole. A call into polars for each asset would let go of the interpreter and take it
+    # again thousands of times, too quickly for a thread that waits for it, as the one that answers requests does.
+    runs = list(_runs(candles["symbol"]))
+    columns = _Columns(candles, [stop - 1 for _, _, stop in runs])
+    for place, (symbol, first, stop) in in_turns(enumerate(runs)):
         start = max(first, stop - lookback)
-        tail = candles.slice(start, stop - start)
-        last = _last_candle(tail, symbol, times[stop - 1])
+        last = columns.last(place, symbol, start, stop)
         last_candles.append(last)
         if stop - start < lookback:
             by_symbol[symbol] = InsufficientHistory(symbol, stop - start, lookback)
             continue
-        gap = _latest_gap(times[start:stop], interval)
-        if gap is not None:
-            by_symbol[symbol] = HistoryGap(symbol, *gap)
-            continue
-        by_symbol[symbol] = _window(tail, times[start:stop], last, interval)
+        gap = _latest_gap(columns.times[start:stop], interval)
+        by_symbol[symbol] = (
+            columns.window(last, start, stop, interval) if gap is None else HistoryGap(symbol, *gap)
+        )
     return Windows(by_symbol, tuple(sorted(last_candles, key=attrgetter("symbol"))))
 
 
-def _last_candle(candles: pl.DataFrame, symbol: str, opened: int) -> LastCandle:
-    return LastCandle(
-        symbol=symbol,
-        quote=str(candles["quote"][-1]),
-        opened=_moment(opened),
-        source=str(candles["source"][-1]),
-        sample=bool((candles["source"] == SAMPLE_SOURCE).any()),
-    )
+class _Columns:
+    """A frame's columns as arrays, and what its ``lasts`` rows say in words."""
 
+    def __init__(self, frame: pl.DataFrame, lasts: list[int]) -> None:
+        self._frame = frame
+        self._bytes = np.empty(len(frame), dtype=_BYTES)
+        self._bytes["time"] = self.times = frame["time"].dt.epoch("us").to_numpy()
+        for column, name in enumerate(_NUMBERS):
+            self._bytes["numbers"][:, column] = frame[name].to_numpy()
+        self._quotes = frame["quote"].gather(lasts).to_list()
+        self._sources = frame["source"].gather(lasts).to_list()
+        # how many candles up to each row are of the sample
+        self._samples = np.concatenate([[0], np.cumsum((frame["source"] == SAMPLE_SOURCE).to_numpy())])
 
-def _window(
-    candles: pl.DataFrame,
-    times: "np.ndarray[tuple[int], np.dtype[np.int64]]",
-    last: LastCandle,
-    interval: Interval,
-) -> Window:
-    rows = np.empty(len(times), dtype=_BYTES)
-    rows["time"] = times
-    for column, name in enumerate(_NUMBERS):
-        rows["numbers"][:, column] = candles[name].to_numpy()
-    header = "".join(f"{part}\n" for part in (last.symbol, last.quote, interval.name))
-    return Window(
-        symbol=last.symbol,
-        quote=last.quote,
-        interval=interval,
-        opened=last.opened,
-        price=float(candles["close"][-1]),
-        source=last.source,
-        sample=last.sample,
-        digest=f"sha256:{hashlib.sha256(header.encode() + rows.tobytes()).hexdigest()}",
-        candles=candles,
-    )
+    def last(self, place: int, symbol: str, start: int, stop: int) -> LastCandle:
+        return LastCandle(
+            symbol=symbol,
+            quote=self._quotes[place],
+            opened=_moment(self.times[stop - 1]),
+            source=self._sources[place],
+            sample=bool(self._samples[stop] > self._samples[start]),
+        )
+
+    def window(self, last: LastCandle, start: int, stop: int, interval: Interval) -> Window:
+        digest = hashlib.sha256("".join(f"{part}\n" for part in (last.symbol, last.quote, interval.name)).encode())
+        data = self._bytes[start:stop].tobytes()
+        for place in range(0, len(data), _HASHED_AT_ONCE):
+            digest.update(data[place : place + _HASHED_AT_ONCE])
+        numbers = self._bytes["numbers"][stop - 1]
+        close, volume = float(numbers[_CLOSE]), float(numbers[_VOLUME])
+        return Window(
+            symbol=last.symbol,
+            quote=last.quote,
+            interval=interval,
+            opened=last.opened,
+            price=close,
+            source=last.source,
+            sample=last.sample,
+            digest=f"sha256:{digest.hexdigest()}",
+            turnover=close * volume,
+            _frame=self._frame,
+            _rows=(start, stop),
+        )
 
 
 def _runs(symbols: pl.Series) -> Iterator[tuple[str, int, int]]:
