@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["application", "listen", "run", "run_server", "serve"]
 
 # a request that finds another thread at work waits for this long, not for the 5 ms that Python has it wait
-_SWITCH_SECONDS = 0.00005
+_SWITCH_SECONDS = 0.00002
 # Python's first is 700: a board of a thousand assets would be walked two dozen times while it is made. Garbage
 # that only the collector finds is rare here, and fifty thousand pieces of it take a few megabytes.
 _COLLECTED_AT = (50_000, 10, 10)

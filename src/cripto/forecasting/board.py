@@ -37,7 +37,7 @@ _ASKED_KEPT = 1024
 _LONGEST_LEAD = timedelta(seconds=10)
 _NOTHING: Mapping[str, Outcome] = MappingProxyType({})
 # few enough that requests find their turn between two batches, enough that a batch is worth its overhead
-_WARMED_AT_ONCE = 128
+_WARMED_AT_ONCE = 16
 
 
 def lead_of(interval: Interval) -> timedelta:
@@ -78,7 +78,7 @@ class Board:
         self._flying: dict[str, Future[Outcome]] = {}
         self._asked: Recent[str, _Asked] = Recent(_ASKED_KEPT)
         self._unknown = UnknownAssets(windows.by_symbol)
-        self._outcomes = _NOTHING
+        self._outcomes: Mapping[str, Outcome] = _NOTHING
         self._tables: tuple[Table, ...] = ()
         if previous is not None and previous.release.version == release.version:
             self._take_over(previous)
@@ -114,9 +114,11 @@ class Board:
         Raises `ModelRefused` if a model fails as a whole.
         """
         assets = self.windows.busiest(self._warm_assets)
-        for start in range(0, len(assets), _WARMED_AT_ONCE):
-            self._results(assets[start : start + _WARMED_AT_ONCE], now, self._keep_warm)
-        outcomes = {asset: self._outcomes[asset] for asset in assets}
+        # filled while others may read it, and replaced when it is whole
+        growing = self._outcomes = dict(self._outcomes)
+        for start in in_turns(range(0, len(assets), _WARMED_AT_ONCE)):
+            self._results(assets[start : start + _WARMED_AT_ONCE], now, growing.update)
+        outcomes = {asset: growing[asset] for asset in assets}
         self._outcomes = MappingProxyType(outcomes)
         self._tables = (self._told(now),)
         self.keep_told(now)
@@ -218,9 +220,6 @@ class Board:
     def _keep_asked(self, outcomes: Mapping[str, Outcome]) -> None:
         for asset, outcome in outcomes.items():
             self._asked.put(asset, _Asked(outcome))
-
-    def _keep_warm(self, outcomes: Mapping[str, Outcome]) -> None:
-        self._outcomes = MappingProxyType({**self._outcomes, **outcomes})
 
     def _tell(self, asset: str, outcome: EncodedForecast, now: datetime) -> Answer:
         answer = tell(outcome, now)

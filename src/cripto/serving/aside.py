@@ -13,7 +13,7 @@ __all__ = ["aside", "libraries_give_way"]
 
 T = TypeVar("T")
 
-_NICE = 19
+_NICE = 10
 """A ninth of the processor where requests want all of it, so that what is served still gets renewed."""
 
 
