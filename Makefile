@@ -1,14 +1,14 @@
 # Everything a contributor or an operator types. `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup debian run test test-slow check lint types update verify bench clean
+.PHONY: help setup debian debian-bench run test test-slow check lint types update verify bench clean
 
 PORT ?= 8000
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## create .venv with everything the lock names
 
@@ -16,11 +16,14 @@ $(VENV)/.ready: pyproject.toml uv.lock tools/setup.sh
 	@tools/setup.sh $(VENV)
 	@touch $@
 
-debian: ## Debian packages that a few tests and the benchmarks use, and say loudly when they miss (as root)
+debian: ## Debian packages that a few tests use and otherwise skip on, loudly (as root)
 	apt-get update -q
-	apt-get install -y -q --no-install-recommends prometheus ceph-mon ceph-osd radosgw ceph-common wrk
-# nginx's own service may fail to start, or find its port taken: only the program is used
-	-apt-get install -y -q --no-install-recommends nginx-light
+	apt-get install -y -q --no-install-recommends prometheus ceph-mon ceph-osd radosgw ceph-common
+
+debian-bench: ## Debian packages that the serving benchmark uses: wrk and, as a yardstick, nginx (as root)
+	apt-get update -q
+# only nginx's program is used: in this run level Debian starts no service when it installs one
+	RUNLEVEL=1 apt-get install -y -q --no-install-recommends wrk nginx-light
 
 run: setup ## candles, training if there is no release, and the API on PORT (8000)
 	@PORT=$(PORT) $(VENV)/bin/cripto up

@@ -31,7 +31,7 @@ def main() -> int:
         print(markdown(json.loads(options.markdown.read_text())))
         return 0
     if not wrk_is_there():
-        print("WRK MISSING: nothing can be measured without it; `make debian` installs it (as root)")
+        print("WRK MISSING: nothing can be measured without it; `make debian-bench` installs it (as root)")
         return 1
     # asked to stop, the servers are stopped too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -1,6 +1,7 @@
 """The ceiling: an ASGI application that sends given headers and bytes, and does nothing else.
 
-``python -m benchmarks.serving.bare PORT`` runs it on uvicorn exactly as ``cripto.cli.serve`` runs the service;
+``python -m benchmarks.serving.bare PORT`` runs it on uvicorn as ``cripto.cli.serve`` runs the service, but for its
+bounds on what a caller may send: those are part of what ours costs;
 granian runs `create`. BARE_ANSWER names a JSON file with ``headers`` and ``body``.
 """
 

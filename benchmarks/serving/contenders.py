@@ -86,7 +86,7 @@ def nginx(bench: Bench, answer: Answer, port: int) -> AbstractContextManager[Ser
     """The same bytes as a file, by one worker with a configuration of its own; no system service is touched."""
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if program is None:
-        raise LeftOut("nginx is not installed (`make debian` does, as root)")
+        raise LeftOut("nginx is not installed (`make debian-bench` does, as root)")
     folder = bench.folder / "nginx"
     (folder / "files" / "symbol").mkdir(parents=True)
     (folder / "files" / "symbol" / "BTC").write_bytes(answer.body)
