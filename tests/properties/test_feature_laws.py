@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cripto.features import build_features, default_spec, latest_features
+from cripto.features import build_features, default_spec, latest_features, latest_matrix
 from cripto.features._candles import LARGEST, SMALLEST_PRICE, read_candles
 from cripto.features.builder import exact_features
 from tests.doubles.candle_histories import PRICES, histories, without
@@ -139,7 +139,12 @@ def test_how_many_rows_are_reduced_at_once_changes_no_bit(candles: pl.DataFrame,
 def test_the_latest_rows_are_the_last_rows(candles: pl.DataFrame, missing: set[int]) -> None:
     holed = without(candles, missing)
     last = build(holed).group_by("symbol", maintain_order=True).last()
-    assert_same_bits(latest_features(holed, SPEC, DAILY), last)
+    table = latest_features(holed, SPEC, DAILY)
+    assert_same_bits(table, last)
+    symbols, matrix = latest_matrix(holed, SPEC, DAILY)
+    assert symbols == table["symbol"].to_list()
+    assert matrix.shape == (len(symbols), len(SPEC.names))
+    assert matrix.tobytes() == np.ascontiguousarray(table.select(SPEC.names).to_numpy()).tobytes()
 
 
 @law

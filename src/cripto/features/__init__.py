@@ -4,7 +4,7 @@ A row's features are a pure function of its last ``spec.lookback`` candles: no p
 order and no neighbour reaches them, to the last bit on one machine. ``docs/features.md`` lists every formula.
 """
 
-from cripto.features.builder import build_features, check_spec, latest_features
+from cripto.features.builder import build_features, check_spec, latest_features, latest_matrix
 from cripto.features.spec import FORMULAS_VERSION, default_spec, spec_of, spec_of_names
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "check_spec",
     "default_spec",
     "latest_features",
+    "latest_matrix",
     "spec_of",
     "spec_of_names",
 ]

@@ -14,7 +14,15 @@ from cripto.features._window import Array, Window
 from cripto.features.kinds import KINDS, Kind, lookback_of
 from cripto.features.spec import FORMULAS_VERSION
 
-__all__ = ["LIMIT", "ROWS_AT_ONCE", "build_features", "check_spec", "exact_features", "latest_features"]
+__all__ = [
+    "LIMIT",
+    "ROWS_AT_ONCE",
+    "build_features",
+    "check_spec",
+    "exact_features",
+    "latest_features",
+    "latest_matrix",
+]
 
 LIMIT = 1e6
 """No feature is further from zero than this; nothing but a broken market comes near."""
@@ -48,18 +56,38 @@ def build_features(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval)
 
 def latest_features(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> pl.DataFrame:
     """The last row of each symbol of `build_features`, bit for bit, reducing no more candles than that takes."""
+    rows, newest, values = _latest(candles, spec, interval)
+    return _table(rows.keys[newest], values, spec)
+
+
+def latest_matrix(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> tuple[list[str], Array]:
+    """The same without a table: symbols in order, and float64 of shape (symbols, features), NaN for null."""
+    rows, newest, values = _latest(candles, spec, interval)
+    return rows.keys["symbol"].gather(newest.tolist()).to_list(), np.ascontiguousarray(_rounded(values).T)
+
+
+def _latest(
+    candles: pl.DataFrame, spec: FeatureSpec, interval: Interval
+) -> tuple[Rows, npt.NDArray[np.intp], Array]:
+    """Rows, which of them are the last of a symbol, and those ones' features, not yet rounded."""
     check_spec(spec)
     rows = read_candles(candles, interval).cut_to_last(spec.lookback)
     newest = np.flatnonzero(rows.last)
-    return _table(rows.keys[newest], exact_features(rows, spec)[:, newest], spec)
+    return rows, newest, exact_features(rows, spec)[:, newest]
 
 
-def _table(keys: pl.DataFrame, values: Array, spec: FeatureSpec) -> pl.DataFrame:
-    """The table of ``values``, which it rounds in place: there may be gigabytes of them."""
+def _rounded(values: Array) -> Array:
+    """``values``, rounded in place: there may be gigabytes of them."""
     # float32, as the trees of scikit-learn see them: the same branch of every split everywhere. Adding 0 makes
     # one zero of two.
     np.copyto(values, values.astype(np.float32))
     values += 0.0
+    return values
+
+
+def _table(keys: pl.DataFrame, values: Array, spec: FeatureSpec) -> pl.DataFrame:
+    """The table of ``values``, which it rounds in place."""
+    _rounded(values)
     columns = [
         pl.Series(name, column, pl.Float64, nan_to_null=True)
         for name, column in zip(spec.names, values, strict=True)

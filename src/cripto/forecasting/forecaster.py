@@ -23,7 +23,7 @@ from cripto.domain.forecast import (
 from cripto.domain.interval import parse_interval
 from cripto.domain.model_name import tipo_of
 from cripto.errors import CriptoError, InvalidInput, ModelRefused, OperatorError
-from cripto.features import latest_features
+from cripto.features import latest_matrix
 from cripto.forecasting._turns import in_turns
 from cripto.forecasting.release import LoadedRelease
 from cripto.forecasting.runtime import Matrix
@@ -95,9 +95,8 @@ def _features(release: LoadedRelease, windows: Sequence[Window]) -> list[Matrix]
         return []
     # sorted by symbol, as the builder gives its rows back
     ordered = sorted(windows, key=lambda window: window.symbol)
-    table = latest_features(candles_of(ordered), spec, release.interval)
-    matrix = np.ascontiguousarray(table.select(spec.names).to_numpy(), dtype=np.float64)
-    rows = {symbol: matrix[place : place + 1] for place, symbol in enumerate(table["symbol"])}
+    symbols, matrix = latest_matrix(candles_of(ordered), spec, release.interval)
+    rows = {symbol: matrix[place : place + 1] for place, symbol in enumerate(symbols)}
     return [rows[window.symbol] for window in windows]
 
 

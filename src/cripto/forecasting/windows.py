@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from operator import attrgetter
 
 import numpy as np
@@ -106,7 +107,11 @@ def candles_of(windows: Sequence[Window]) -> pl.DataFrame:
     frame = windows[0]._frame
     if any(window._frame is not frame for window in windows):
         return pl.concat([window.candles for window in windows])
-    return frame[np.concatenate([np.arange(*window._rows) for window in windows])]
+    rows = [window._rows for window in windows]
+    if all(stop == start for (_, stop), (start, _) in pairwise(rows)):
+        start, stop = rows[0][0], rows[-1][1]
+        return frame.slice(start, stop - start)
+    return frame[[row for start, stop in rows for row in range(start, stop)]]
 
 
 def read_windows(candles: pl.DataFrame, interval: Interval, lookback: int) -> Windows:
