@@ -116,9 +116,9 @@ class Board:
         assets = self.windows.busiest(self._warm_assets)
         # filled while others may read it, and replaced when it is whole
         growing = self._outcomes = dict(self._outcomes)
+        outcomes: dict[str, Outcome] = {}
         for start in in_turns(range(0, len(assets), _WARMED_AT_ONCE)):
-            self._results(assets[start : start + _WARMED_AT_ONCE], now, growing.update)
-        outcomes = {asset: growing[asset] for asset in assets}
+            outcomes |= self._results(assets[start : start + _WARMED_AT_ONCE], now, growing.update)
         self._outcomes = MappingProxyType(outcomes)
         self._tables = (self._told(now),)
         self.keep_told(now)

@@ -162,6 +162,19 @@ def test_only_the_busiest_assets_are_answered_in_advance_and_the_others_on_deman
     assert counts == [2, 1]
 
 
+def test_an_asset_that_was_asked_for_may_become_one_of_the_busiest() -> None:
+    counts: list[int] = []
+    release, frame = toy_release(), candles("BTC", "ETH")
+    first = board(release, frame, counts.append, warm_assets=0)
+    first.warm(NOW)
+    answer = first.answer("BTC", NOW)
+    second = board(release, frame, counts.append, first, warm_assets=2)
+    assert second.warm(NOW) == {}
+    assert second.held("BTC", NOW) == answer
+    assert second.held("ETH", NOW) is not None
+    assert counts == [1, 1]
+
+
 def test_no_more_of_what_was_asked_for_is_kept_than_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cripto.forecasting.board._ASKED_KEPT", 2)
     counts: list[int] = []
