@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -40,9 +41,17 @@ _PAGE = 100
 # an empty page says nothing of what comes after it.
 _FROM_A_TIME = {"binance", "bybit", "kraken"}
 _MEASURE_AGAIN = timedelta(minutes=10)
-# Of each request, what its answers held: a client is shared by requests under way at the same time.
-_bodies: ContextVar[list[object] | None] = ContextVar("_bodies", default=None)
+# Of each request for candles, what was heard: a client is shared by requests under way at the same time.
+_heard: ContextVar["_Heard | None"] = ContextVar("_heard", default=None)
 _Answer = TypeVar("_Answer")
+
+
+@dataclass
+class _Heard:
+    """The last body, and how many rows of candles were found in it."""
+
+    body: object = None
+    rows: int = 0
 
 
 class Exchange:
@@ -157,19 +166,17 @@ class Exchange:
         self, pair: Pair, interval: Interval, since: datetime, size: int
     ) -> tuple[list[list[float | None]], bool]:
         """Rows at or after ``since``, and whether the answer held any rows at all."""
-        heard: list[object] = []
-        token = _bodies.set(heard)
+        heard = _Heard()
+        token = _heard.set(heard)
         try:
             rows = await self._client.fetch_ohlcv(str(pair), interval.name, to_ms(since), size)
         finally:
-            _bodies.reset(token)
-        body = heard[-1] if heard else None
-        if not rows and not names_rows(body):
+            _heard.reset(token)
+        if not heard.rows and (holds_rows(heard.body) or not names_rows(heard.body)):
             raise Refused("an answer that neither holds candles nor says there are none")
-        closed_candles(
-            rows, pair, interval, self._name, since
-        )  # what is no row is refused while it can be asked again
-        return [row for row in rows if int(row[0]) >= to_ms(since)], holds_rows(body)
+        # What is no row is refused now, while it can be asked for again.
+        closed_candles(rows, pair, interval, self._name, since)
+        return [row for row in rows if int(row[0]) >= to_ms(since)], heard.rows > 0
 
     async def _now(self) -> datetime:
         """The exchange's time now, at the earliest: an answer was under way, so it can only be later."""
@@ -302,9 +309,17 @@ def _client(name: str, clock: Clock, *, timeout: float, url: str | None, rate: f
             outcome = super().handle_errors(code, reason, *rest)
             if code < 400 and (refused := refused_by_body(response)):
                 raise refused
-            if (heard := _bodies.get()) is not None:
-                heard.append(response)
+            if (heard := _heard.get()) is not None:
+                heard.body = response
             return outcome
+
+        def parse_ohlcv(self, ohlcv: Any, market: Any = None) -> Any:
+            row = super().parse_ohlcv(ohlcv, market)
+            if row[0] is None:
+                raise Refused("a candle without a time")  # ccxt leaves it out
+            if (heard := _heard.get()) is not None:
+                heard.rows += 1
+            return row
 
     config = {
         "enableRateLimit": True,

@@ -11,6 +11,7 @@ from tests.doubles.exchange_server.faults import (
     no_json,
     nothing_said,
     slow_down,
+    spoilt,
 )
 from tests.doubles.exchange_server.server import ExchangeServer, exchange_server
 
@@ -27,4 +28,5 @@ __all__ = [
     "no_json",
     "nothing_said",
     "slow_down",
+    "spoilt",
 ]

@@ -16,6 +16,7 @@ __all__ = [
     "no_json",
     "nothing_said",
     "slow_down",
+    "spoilt",
 ]
 
 
@@ -72,6 +73,19 @@ def no_json(reply: Reply) -> Reply:
 def nothing_said(reply: Reply) -> Reply:
     """Status 200 and a body that holds nothing."""
     return replace(reply, body=b"{}")
+
+
+def spoilt(reply: Reply) -> Reply:
+    """Good JSON, in which every second row of candles has lost its content."""
+    return replace(reply, body=json.dumps(_spoil(json.loads(reply.body))).encode())
+
+
+def _spoil(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _spoil(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [[] if at % 2 else item for at, item in enumerate(value)]
+    return value
 
 
 def dropped(reply: Reply) -> Reply:

@@ -1,6 +1,7 @@
 """The local exchange over HTTP, on a free port of 127.0.0.1, in a thread."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import format_datetime
@@ -15,7 +16,8 @@ __all__ = ["ExchangeServer", "exchange_server"]
 
 
 class ExchangeServer:
-    """Speaks one exchange's dialect about a book; set ``faults``, read what it has ``seen`` (paths with query)."""
+    """Speaks one exchange's dialect about a book; set ``faults`` and ``hang``, the seconds before it answers;
+    ``seen`` are the paths with query that were asked for."""
 
     def __init__(self, dialect: str, book: Book) -> None:
         self.dialect = dialect
@@ -24,6 +26,7 @@ class ExchangeServer:
         self.seen: list[str] = []
         self.most_at_once = 0
         self.url = ""
+        self.hang = 0.0
         self._now = 0
         self._lock = threading.Lock()
 
@@ -61,9 +64,11 @@ def exchange_server(dialect: str, book: Book) -> Iterator[ExchangeServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 10
+        wbufsize = -1  # one packet an answer: two of them wait 40 ms for each other
 
         def do_GET(self) -> None:
             with exchange.counted():
+                time.sleep(exchange.hang)
                 reply = exchange.answer(self.path)
                 self.send_response_only(reply.status)
                 self.send_header("Date", format_datetime(exchange.book.now, usegmt=True))
