@@ -20,7 +20,7 @@ from tests.doubles.waiting import Waits
 __all__ = ["COUNT", "NAMES", "NOON", "Desk", "desk"]
 
 NAMES = ("binance", "kraken", "coinbaseexchange")
-QUOTES = {"binance": "USDT"}
+QUOTES = {"binance": "USDT", "mercado": "BRL"}
 COUNT = 700
 NOON = START + timedelta(days=COUNT - 1, hours=12)
 """The last of the candles is under way."""

@@ -39,7 +39,7 @@ _PAGES = {"binance": 1000, "bybit": 1000, "coinbase": 300, "coinbaseexchange": 3
 _PAGE = 100
 # These answer with the first candles at or after a time, however far off. Others answer for a span of time, where
 # an empty page says nothing of what comes after it.
-_FROM_A_TIME = {"binance", "bybit", "kraken"}
+_FROM_A_TIME = {"binance", "kraken"}
 _MEASURE_AGAIN = timedelta(minutes=10)
 # Of each request for candles, what was heard: a client is shared by requests under way at the same time.
 _heard: ContextVar["_Heard | None"] = ContextVar("_heard", default=None)
@@ -324,11 +324,14 @@ def _client(name: str, clock: Clock, *, timeout: float, url: str | None, rate: f
     config = {
         "enableRateLimit": True,
         "timeout": int(timeout * 1000),
-        "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
+        "options": {"defaultType": "spot"},
     }
     if rate is not None:
         config["rateLimit"] = rate * 1000
     client = Watched(config)
+    kinds = client.options.get("fetchMarkets")
+    if isinstance(kinds, dict) and "types" in kinds:
+        kinds["types"] = ["spot"]  # one request for the list instead of one for each kind of contract
     # Names of currencies come with the markets; the list of them is one more request, often refused without a key.
     client.has["fetchCurrencies"] = False
     if url is not None:

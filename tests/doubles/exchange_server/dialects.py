@@ -1,4 +1,4 @@
-"""Binance's, Kraken's and Coinbase's public REST, as far as the client asks."""
+"""Binance's, Kraken's, Coinbase's and Mercado Bitcoin's public REST, as far as the client asks."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -160,6 +160,24 @@ def coinbase(book: Book, path: str, query: Mapping[str, str]) -> Reply | None:
     return None
 
 
+def mercado(book: Book, path: str, query: Mapping[str, str]) -> Reply | None:
+    """It has no question for the time, and does not say what is traded no more."""
+    bases = [base for base, _ in book.pairs()]
+    if path.strip("/") == "api/coins":
+        return Reply.of("pairs", bases)
+    if path == "/api/v4/candles":
+        base, _, quote = query["symbol"].partition("-")
+        if base not in bases:
+            return Reply.of("candles", {"code": "GENERAL|INVALID_SYMBOL", "message": "Invalid symbol"}, 400)
+        seconds = _SECONDS[query["resolution"]]
+        start, end = int(query["from"]) * 1000, int(query["to"]) * 1000
+        rows = book.page(base, quote, seconds, start, end, 1000, last=False)
+        columns = zip("tohlcv", zip(*rows, strict=True) if rows else [()] * 6, strict=True)
+        told = {name: [str(value) for value in column] for name, column in columns}
+        return Reply.of("candles", {**told, "t": [row[0] // 1000 for row in rows]})
+    return None
+
+
 def _newest_first(row: Row) -> list[float]:
     time, opened, high, low, close, volume = row
     return [time // 1000, low, high, opened, close, volume]
@@ -187,5 +205,10 @@ def _ms(text: str) -> int:
 
 
 _SECONDS = {"1m": 60, "15m": 900, "1h": 3600, "4h": 14400, "1d": 86400}
-DIALECTS: Mapping[str, Dialect] = {"binance": binance, "kraken": kraken, "coinbaseexchange": coinbase}
+DIALECTS: Mapping[str, Dialect] = {
+    "binance": binance,
+    "kraken": kraken,
+    "coinbaseexchange": coinbase,
+    "mercado": mercado,
+}
 """By ccxt's id of the exchange."""
