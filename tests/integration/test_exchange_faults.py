@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -175,6 +176,42 @@ def test_the_rest_holds_for_every_request_to_the_exchange(name: str) -> None:
 
         asyncio.run(ask())
         assert at.waits.slept == [30]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_requests_that_stand_in_line_rest_too_and_one_of_them_asks_for_the_time(name: str) -> None:
+    with desk(name) as at:
+        at.server.faults.append(Fault(slow_down(429, "30"), times=1))
+
+        async def ask() -> None:
+            async with at.client(concurrency=1) as exchange:
+                pairs = [Pair(base, at.quote) for base in ("BTC", "ETH", "LTC")]
+                await asyncio.gather(*(exchange.candles(pair, INTERVALS["1d"], START) for pair in pairs))
+
+        asyncio.run(ask())
+        asked = [
+            time
+            for target, time in zip(at.server.seen, at.server.times, strict=True)
+            if any(word in target for word in ("klines", "OHLC", "candles"))
+        ]
+        assert len(asked) == 4
+        assert all(time - asked[0] >= timedelta(seconds=30) for time in asked[1:])
+        assert sum(target.partition("?")[0].lower().endswith("time") for target in at.server.seen) == 1
+
+
+def test_a_pair_said_to_be_not_available_is_looked_up_before_anybody_is_called() -> None:
+    gone = Fault(lambda reply: replace(disguised({"message": "Trading pair not available"})(reply), status=400))
+    with desk("coinbaseexchange") as at:
+        at.server.faults.append(gone)
+        with pytest.raises(ExchangeDenied):
+            at.read()
+        assert at.server.requests("/products") == 3
+
+    with desk("coinbaseexchange") as at:
+        at.book.vanish_after[str(at.btc)] = 1
+        at.server.faults.append(Fault(gone.change))
+        with pytest.raises(UnknownPair):
+            at.read()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -40,6 +40,7 @@ _PAGE = 100
 # These answer with the first candles at or after a time, however far off. Others answer for a span of time, where
 # an empty page says nothing of what comes after it.
 _FROM_A_TIME = {"binance", "kraken"}
+_SHOWN = 160
 _MEASURE_AGAIN = timedelta(minutes=10)
 # Of each request for candles, what was heard: a client is shared by requests under way at the same time.
 _heard: ContextVar["_Heard | None"] = ContextVar("_heard", default=None)
@@ -84,6 +85,7 @@ class Exchange:
         self._client = _client(name, clock, timeout=timeout, url=url, rate=rate)
         self._slots = asyncio.Semaphore(concurrency)
         self._listing = asyncio.Lock()
+        self._measuring = asyncio.Lock()
         self._listed: dict[str, Pair] | None = None
         self._rest_until: datetime | None = None
         self._ahead: timedelta | None = None
@@ -180,11 +182,12 @@ class Exchange:
 
     async def _now(self) -> datetime:
         """The exchange's time now, at the earliest: an answer was under way, so it can only be later."""
-        asked = self._clock.now()
-        if self._measured is None or not timedelta(0) <= asked - self._measured < _MEASURE_AGAIN:
-            told = await self.server_time()
-            self._measured = self._clock.now()
-            self._ahead = told - self._measured
+        async with self._measuring:
+            now = self._clock.now()
+            if self._measured is None or not timedelta(0) <= now - self._measured < _MEASURE_AGAIN:
+                told = await self.server_time()
+                self._measured = self._clock.now()
+                self._ahead = told - self._measured
         return self._clock.now() + (self._ahead or timedelta(0))
 
     async def _time(self) -> int:
@@ -229,24 +232,26 @@ class Exchange:
         while failures < self._patience.attempts:
             pause = self._rest_left() + (self._patience.wait(failures, self._chance()) if failures else 0.0)
             if waited + pause > self._patience.total:
-                raise ExchangeUnavailable(self._name, refused.reason, pause)
+                raise ExchangeUnavailable(self._name, refused.reason, pause) from refused
             if pause > 0:
                 await self._sleep(pause)
                 waited += pause
             try:
                 async with self._slots:
-                    return await request()
+                    if self._rest_left() <= 0:
+                        return await request()
+                continue  # another request was told to rest while this one stood in line
             except Exception as error:
                 found = _refusal(error)
                 if found is None:
                     raise
                 refused, doubted = found
                 refused.__cause__ = error
-            if refused.denied:
-                raise ExchangeDenied(self._name, refused.reason) from refused
             if doubted and not confirmed and pair is not None:
                 await self._confirm(pair)
                 confirmed = True
+            if refused.denied:
+                raise ExchangeDenied(self._name, refused.reason) from refused
             failures += 1
             self._rest(refused.retry_after)
         raise ExchangeUnavailable(self._name, refused.reason, refused.retry_after) from refused
@@ -274,9 +279,10 @@ def _refusal(error: Exception) -> tuple[Refused, bool] | None:
 
     if isinstance(error, Refused):
         return error, False
-    kind = type(error).__name__
+    kind = f"{type(error).__name__}, {' '.join(str(error).split())[:_SHOWN]!r}"
     if isinstance(error, ccxt.AuthenticationError | ccxt.RestrictedLocation):
-        return Refused(kind, denied=True), False
+        # Coinbase's "Trading pair not available" is one of these to ccxt.
+        return Refused(kind, denied=True), True
     if isinstance(error, ccxt.OperationFailed):
         return Refused(kind), False
     if isinstance(error, ccxt.BaseError):

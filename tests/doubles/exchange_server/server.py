@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
@@ -24,6 +25,7 @@ class ExchangeServer:
         self.book = book
         self.faults: list[Fault] = []
         self.seen: list[str] = []
+        self.times: list[datetime] = []
         self.most_at_once = 0
         self.url = ""
         self.hang = 0.0
@@ -34,6 +36,7 @@ class ExchangeServer:
         parts = urlsplit(target)
         with self._lock:
             self.seen.append(target)
+            self.times.append(self.book.now)
             reply = DIALECTS[self.dialect](self.book, parts.path, dict(parse_qsl(parts.query)))
             reply = reply or Reply.of("nothing", {"message": "no such address"}, 404)
             for fault in self.faults:
