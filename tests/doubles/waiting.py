@@ -1,5 +1,6 @@
-"""A sleep that takes no time: it moves the clock it is given, and keeps what it was asked for."""
+"""A sleep that takes next to no time: it moves the clock it is given, and keeps what it was asked for."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,14 +10,19 @@ __all__ = ["Waits"]
 
 
 class Waits:
-    """Use as ``sleep``; ``slept`` are the seconds asked for, ``before_waking`` runs at the end of each."""
+    """Use as ``sleep``; ``slept`` are the seconds asked for, ``before_waking`` is told them at the end of each.
 
-    def __init__(self, clock: FixedClock, before_waking: Callable[[], None] = lambda: None) -> None:
+    ``real`` is how long each truly takes, in seconds: what others do meanwhile happens before the clock moves.
+    """
+
+    def __init__(self, clock: FixedClock, before_waking: Callable[[float], None] = lambda seconds: None) -> None:
         self.clock = clock
+        self.real = 0.0
         self.slept: list[float] = []
         self.before_waking = before_waking
 
     async def __call__(self, seconds: float) -> None:
         self.slept.append(seconds)
+        await asyncio.sleep(self.real)  # others go on meanwhile
         self.clock.time += timedelta(seconds=seconds)
-        self.before_waking()
+        self.before_waking(seconds)

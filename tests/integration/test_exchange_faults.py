@@ -181,6 +181,7 @@ def test_the_rest_holds_for_every_request_to_the_exchange(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_requests_that_stand_in_line_rest_too_and_one_of_them_asks_for_the_time(name: str) -> None:
     with desk(name) as at:
+        at.waits.real = 0.1
         at.server.faults.append(Fault(slow_down(429, "30"), times=1))
 
         async def ask() -> None:

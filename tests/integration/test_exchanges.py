@@ -122,6 +122,18 @@ def test_pairs_are_listed_with_what_is_traded_no_more(at: Desk) -> None:
     ]
 
 
+def test_pairs_whose_names_are_no_asset_symbols_are_left_out() -> None:
+    with desk("binance") as at:
+        odd = at.expected("ETH").with_columns(symbol=pl.lit("币安人生"))
+        at.book.candles = pl.concat([at.book.candles.filter(symbol="BTC"), odd])
+
+        async def ask() -> list[Pair]:
+            async with at.client() as exchange:
+                return await exchange.pairs()
+
+        assert asyncio.run(ask()) == [at.btc]
+
+
 def test_the_candles_of_a_delisted_pair_are_still_told(at: Desk) -> None:
     at.book.delisted.add(f"LTC/{at.quote}")
     assert_frame_equal(at.read(Pair("LTC", at.quote)), at.expected("LTC"))
