@@ -32,7 +32,7 @@ cert=$(pip_option cert)
 [[ -x $venv/bin/python ]] || .uv/bin/uv venv --quiet --seed --python "$python" "$venv"
 if [[ -n $(pip_option index-url)$(pip_option no-index) ]]; then
   .uv/bin/uv export --quiet --frozen --all-extras --no-emit-project --output-file "$venv/locked.txt"
-  "$venv/bin/python" -m pip install --quiet --require-hashes --requirement "$venv/locked.txt"
+  "$venv/bin/python" -m pip install --quiet --require-hashes --no-deps --requirement "$venv/locked.txt"
   .uv/bin/uv pip install --quiet --python "$venv/bin/python" --no-deps --editable .
 else
   UV_PROJECT_ENVIRONMENT=$venv .uv/bin/uv sync --quiet --frozen --all-extras --inexact

@@ -10,15 +10,18 @@
     │   ├── HistoryGap              the feature window crosses a gap
     │   ├── InvalidInput            an argument, name or file that cannot be used
     │   ├── UnknownRelease          no such release in the store
+    │   ├── UnknownPair             the exchange does not list it
     │   └── Unauthorized            a wrong or missing administrator token
     ├── RetryLater                  wait and try again
     │   ├── NoRelease               nothing is loaded or published yet
     │   ├── Overloaded              too many requests wait already
     │   ├── StorageUnavailable      the object store does not answer
+    │   ├── ExchangeUnavailable     an exchange does not answer, answers badly or asks for fewer requests
     │   └── WriteConflict           somebody else wrote first
     └── OperatorError               somebody must change the installation
         ├── InvalidSettings         an unknown or unusable setting
         ├── StorageDenied           the object store refuses our credentials
+        ├── ExchangeDenied          an exchange does not serve this address or country
         ├── ObjectNotFound          an object that must exist does not
         ├── ReleaseRefused          a release that must not be served
         ├── ModelRefused            a model that cannot be converted or does not agree with its source
@@ -34,6 +37,8 @@ from datetime import datetime
 __all__ = [
     "CallerError",
     "CriptoError",
+    "ExchangeDenied",
+    "ExchangeUnavailable",
     "HistoryGap",
     "InsufficientHistory",
     "InvalidAsset",
@@ -51,6 +56,7 @@ __all__ = [
     "TrainingRefused",
     "Unauthorized",
     "UnknownAsset",
+    "UnknownPair",
     "UnknownRelease",
     "WriteConflict",
 ]
@@ -122,6 +128,15 @@ class UnknownRelease(CallerError):
         super().__init__(f"there is no release {version}")
 
 
+class UnknownPair(CallerError):
+    """The exchange's own list, asked for just now, does not hold the pair (``BASE/QUOTE``)."""
+
+    def __init__(self, exchange: str, pair: str) -> None:
+        self.exchange = exchange
+        self.pair = pair
+        super().__init__(f"{exchange} does not list {pair}")
+
+
 class Unauthorized(CallerError):
     """The administrator token is wrong or missing."""
 
@@ -147,6 +162,17 @@ class StorageUnavailable(RetryLater):
     """The object store did not answer, or answered with a fault of its own."""
 
 
+class ExchangeUnavailable(RetryLater):
+    """An exchange gave no usable answer within our patience; ``retry_after`` seconds are what it asked for."""
+
+    def __init__(self, exchange: str, reason: str, retry_after: float | None = None) -> None:
+        self.exchange = exchange
+        self.reason = reason
+        self.retry_after = retry_after
+        later = "" if retry_after is None else f"; it asks to wait {retry_after:.0f} s"
+        super().__init__(f"{exchange} gave no usable answer: {reason}{later}")
+
+
 class WriteConflict(RetryLater):
     """A conditional write lost: the object exists already, or changed since it was read."""
 
@@ -161,6 +187,15 @@ class InvalidSettings(OperatorError):
 
 class StorageDenied(OperatorError):
     """The object store refuses our credentials."""
+
+
+class ExchangeDenied(OperatorError):
+    """An exchange refuses this address, country or account: another exchange or place is needed."""
+
+    def __init__(self, exchange: str, reason: str) -> None:
+        self.exchange = exchange
+        self.reason = reason
+        super().__init__(f"{exchange} refuses us: {reason}")
 
 
 class ObjectNotFound(OperatorError):

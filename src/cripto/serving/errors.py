@@ -13,6 +13,8 @@ from cripto.domain.clock import rfc3339
 from cripto.errors import (
     CallerError,
     CriptoError,
+    ExchangeDenied,
+    ExchangeUnavailable,
     HistoryGap,
     InsufficientHistory,
     InvalidAsset,
@@ -30,6 +32,7 @@ from cripto.errors import (
     TrainingRefused,
     Unauthorized,
     UnknownAsset,
+    UnknownPair,
     UnknownRelease,
     WriteConflict,
 )
@@ -91,6 +94,18 @@ def _unknown_release(error: UnknownRelease) -> tuple[str, Mapping[str, Any]]:
     return f"Não há release {error.version}.", {}
 
 
+def _unknown_pair(error: UnknownPair) -> tuple[str, Mapping[str, Any]]:
+    return f"{error.exchange} não lista {error.pair}.", {"bolsa": error.exchange, "par": error.pair}
+
+
+def _exchange_unavailable(error: ExchangeUnavailable) -> tuple[str, Mapping[str, Any]]:
+    return f"{error.exchange} não respondeu como devia. Tente de novo em breve.", {"bolsa": error.exchange}
+
+
+def _exchange_denied(error: ExchangeDenied) -> tuple[str, Mapping[str, Any]]:
+    return f"{error.exchange} recusa este serviço; use outra bolsa.", {"bolsa": error.exchange}
+
+
 def _release_refused(error: ReleaseRefused) -> tuple[str, Mapping[str, Any]]:
     return (
         f"A release {error.release} foi recusada; /models diz o motivo.",
@@ -116,6 +131,7 @@ TABLE: Mapping[type[CriptoError], Row] = {
         422, "entrada-invalida", "Entrada inválida", _says("A requisição tem um valor que não pode ser usado.")
     ),
     UnknownRelease: Row(404, "release-desconhecida", "Release desconhecida", _unknown_release),
+    UnknownPair: Row(404, "par-desconhecido", "Par desconhecido", _unknown_pair),
     Unauthorized: Row(
         401,
         "nao-autorizado",
@@ -135,6 +151,7 @@ TABLE: Mapping[type[CriptoError], Row] = {
         "Armazenamento indisponível",
         _says("O armazenamento não respondeu. Tente de novo em breve."),
     ),
+    ExchangeUnavailable: Row(503, "bolsa-indisponivel", "Bolsa indisponível", _exchange_unavailable),
     Overloaded: Row(
         503, "sobrecarga", "Sobrecarga", _says("Há pedidos demais esperando resposta. Tente de novo em breve.")
     ),
@@ -153,6 +170,7 @@ TABLE: Mapping[type[CriptoError], Row] = {
         "Acesso ao armazenamento negado",
         _says("O armazenamento recusou as credenciais do serviço."),
     ),
+    ExchangeDenied: Row(503, "bolsa-negada", "Acesso à bolsa negado", _exchange_denied),
     ObjectNotFound: Row(
         503, "objeto-ausente", "Objeto ausente", _says("Falta no armazenamento um objeto que devia existir.")
     ),
