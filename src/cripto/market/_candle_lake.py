@@ -31,7 +31,11 @@ class CandleLake(Protocol):
     """
 
     def version(self) -> int | None:
-        """The number of the latest commit; ``None`` while there is no table."""
+        """The number of the latest commit; ``None`` while there is no table.
+
+        Cheap to ask again and again of one lake: a request of a small file, while nothing was committed. A table
+        that was removed, or made anew with fewer commits, is noticed at the tenth look at the latest.
+        """
         ...
 
     def upsert(self, candles: pl.DataFrame) -> Upsert:

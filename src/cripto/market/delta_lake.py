@@ -17,10 +17,12 @@ from cripto.domain.candle import CANDLE_COLUMNS, Series
 from cripto.domain.interval import parse_interval
 from cripto.errors import InvalidInput, OperatorError, WriteConflict
 from cripto.market._candle_lake import Upsert, series_of
+from cripto.market._commit_watch import CommitWatch
 from cripto.market._delta_errors import translated
 from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, until, window
 from cripto.market._upserting import Difference, difference, distinct, slices
 from cripto.market.schema import CANDLE_SCHEMA, empty_candles, sorted_by
+from cripto.storage import ObjectStore
 
 __all__ = ["DeltaLake"]
 
@@ -37,16 +39,23 @@ class DeltaLake:
 
     Safe to share between threads and processes: every upsert compares with one version of the table and commits
     exactly the next one, or begins again. ``slice_rows`` bounds what one commit, and the memory for it, holds.
+    ``within``, the store and the key that ``locate`` leads to, lets `version` ask for one small file.
     """
 
-    def __init__(self, locate: Callable[[], tuple[str, dict[str, str]]], *, slice_rows: int = _SLICE_ROWS) -> None:
+    def __init__(
+        self,
+        locate: Callable[[], tuple[str, dict[str, str]]],
+        *,
+        within: tuple[ObjectStore, str] | None = None,
+        slice_rows: int = _SLICE_ROWS,
+    ) -> None:
         self._locate = locate
         self._slice_rows = slice_rows
+        self._watch = None if within is None else CommitWatch(*within, self._opened_version)
 
     def version(self) -> int | None:
         """See `CandleLake.version`."""
-        table = self._open()
-        return None if table is None else table.version()
+        return self._opened_version() if self._watch is None else self._watch.version()
 
     def upsert(self, candles: pl.DataFrame) -> Upsert:
         """See `CandleLake.upsert`."""
@@ -56,7 +65,7 @@ class DeltaLake:
             inserted += change.inserted
             updated += change.updated
             unchanged += change.unchanged
-        return Upsert(inserted, updated, unchanged, self.version())
+        return Upsert(inserted, updated, unchanged, self._opened_version())
 
     def read(
         self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
@@ -94,6 +103,10 @@ class DeltaLake:
             then='GROUP BY symbol, quote, "interval"',
         )
         return series_of(spans) if spans.width else []
+
+    def _opened_version(self) -> int | None:
+        table = self._open()
+        return None if table is None else table.version()
 
     def _upsert_slice(self, rows: pl.DataFrame) -> Difference:
         """Compare and commit, again and again until nobody else committed in between."""

@@ -21,4 +21,4 @@ def open_lake(url: str) -> CandleLake:
     store = open_store(url)  # refuses what is no store's URL
     if store.url == "memory://":
         return MemoryLake()
-    return DeltaLake(partial(delta_options, url, _TABLE))
+    return DeltaLake(partial(delta_options, url, _TABLE), within=(store, _TABLE))
