@@ -8,6 +8,7 @@ polars' ``scan_delta`` is as fast but panics on a truncated file and takes its S
 import secrets
 import time
 from collections.abc import Callable, Collection
+from datetime import timedelta
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
@@ -15,9 +16,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from cripto.domain.candle import CANDLE_COLUMNS, Series
 from cripto.domain.interval import parse_interval
-from cripto.errors import InvalidInput, OperatorError, WriteConflict
-from cripto.market._candle_lake import Upsert, series_of
+from cripto.errors import InvalidInput, ObjectNotFound, OperatorError, WriteConflict
+from cripto.market._candle_lake import KEPT, Optimization, Told, Upsert, retention_hours, series_of
 from cripto.market._commit_watch import CommitWatch
+from cripto.market._compaction import compacted, intervals_of, vacuumed
 from cripto.market._delta_errors import translated
 from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, until, window
 from cripto.market._upserting import Difference, difference, distinct, slices
@@ -28,6 +30,8 @@ __all__ = ["DeltaLake"]
 
 _ORDER = ("symbol", "quote", "time")
 _LAYOUT = WriterProperties(max_row_group_size=65_536, compression="ZSTD", compression_level=3)
+# Opening the table reads every commit since the last checkpoint.
+_TABLE: dict[str, str | None] = {"delta.checkpointInterval": "20"}
 # deltalake must not rebase our commit onto another's: to it two appends never conflict, and keys would double.
 _OURS_OR_NOTHING = CommitProperties(max_commit_retries=0)
 _ATTEMPTS = 60
@@ -94,6 +98,29 @@ class DeltaLake:
         ordered = sorted_by(latest, *_ORDER)
         return ordered.group_by("symbol", "quote", maintain_order=True).tail(candles).select(CANDLE_COLUMNS)
 
+    def optimize(self, *, keep: timedelta = KEPT, told: Told | None = None) -> Optimization:
+        """See `CandleLake.optimize`."""
+        hours = retention_hours(keep)
+        table = self._open()
+        if table is None:
+            return Optimization(0, 0, 0, None)
+        before, intervals = len(table.file_uris()), intervals_of(table)
+        steps = [*(f"compacting {interval}" for interval in intervals), "summing up the log", "removing old files"]
+
+        def begin(place: int) -> None:
+            if told is not None:
+                told(steps[place], place, len(steps))
+
+        for place, interval in enumerate(intervals):
+            begin(place)
+            table = self._compacted(interval)
+        with translated(table.table_uri):
+            begin(len(intervals))
+            table.create_checkpoint()
+            begin(len(intervals) + 1)
+            removed = vacuumed(table, hours)
+            return Optimization(before, len(table.file_uris()), removed, table.version())
+
     def series(self, interval: str | None = None) -> list[Series]:
         """See `CandleLake.series`."""
         spans = _query(
@@ -115,7 +142,19 @@ class DeltaLake:
             change = difference(rows, _held(table, rows))
             if change.changed.is_empty() or self._committed(table, change):
                 return change
-            time.sleep(secrets.randbelow(1 + 10 * 2 ** min(attempt, 6)) / 1000)
+            _wait(attempt)
+        raise WriteConflict("candles")
+
+    def _compacted(self, interval: str) -> DeltaTable:
+        """The table once its small files are put together."""
+        for attempt in range(_ATTEMPTS):
+            table = self._open()
+            if table is None:
+                raise ObjectNotFound("candles")
+            with translated(table.table_uri):
+                if compacted(table, interval, _LAYOUT):
+                    return table
+            _wait(attempt)
         raise WriteConflict("candles")
 
     def _committed(self, table: DeltaTable | None, change: Difference) -> bool:
@@ -128,6 +167,7 @@ class DeltaLake:
                         uri,
                         change.changed,
                         partition_by=["interval"],
+                        configuration=_TABLE,
                         storage_options=options,
                         writer_properties=_LAYOUT,
                         commit_properties=_OURS_OR_NOTHING,
@@ -179,6 +219,11 @@ class DeltaLake:
                 raise InvalidInput(f"the candles have no version {version}")
             table.load_as_version(version)
             return table
+
+
+def _wait(attempt: int) -> None:
+    """Stand back for a while that grows, and differs from what others wait."""
+    time.sleep(secrets.randbelow(1 + 10 * 2 ** min(attempt, 6)) / 1000)
 
 
 def _query(table: DeltaTable | None, select: str, *conditions: str, then: str = "") -> pl.DataFrame:
