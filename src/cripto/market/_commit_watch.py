@@ -50,6 +50,13 @@ class CommitWatch:
         self._seen = moved
         return None if moved is None else moved.version
 
+    def still(self) -> bool:
+        """Whether the latest commit that `version` saw is known to be there, unchanged: the table is the same."""
+        try:
+            return self._seen is not None and self._still(self._seen)
+        except StorageDenied:
+            return False
+
     def _walked(self, seen: _Seen) -> _Seen | None:
         """The commit found by following the numbers; ``None`` if the table has to be opened."""
         if seen.looks >= _LOOKS_BETWEEN_CHECKS and not self._still(seen):

@@ -5,10 +5,11 @@ ends of files, whose statistics the table and the files carry. Reads go through 
 polars' ``scan_delta`` is as fast but panics on a truncated file and takes its S3 options in another form.
 """
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
@@ -20,14 +21,16 @@ from cripto.errors import InvalidInput, ObjectNotFound, OperatorError, WriteConf
 from cripto.market._candle_lake import KEPT, Optimization, Told, Upsert, retention_hours, series_of
 from cripto.market._commit_watch import CommitWatch
 from cripto.market._compaction import compacted, intervals_of, vacuumed
-from cripto.market._delta_errors import translated
-from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, until, window
+from cripto.market._delta_errors import reason, translated
+from cripto.market._recent import HeldRecent, continued, last_of_each, spans_of
+from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, since, until, window
 from cripto.market._upserting import Difference, difference, distinct, slices
 from cripto.market.schema import CANDLE_SCHEMA, empty_candles, sorted_by
 from cripto.storage import ObjectStore
 
 __all__ = ["DeltaLake"]
 
+_LOG = logging.getLogger(__name__)
 _ORDER = ("symbol", "quote", "time")
 _LAYOUT = WriterProperties(max_row_group_size=65_536, compression="ZSTD", compression_level=3)
 # Opening the table reads every commit since the last checkpoint.
@@ -55,6 +58,8 @@ class DeltaLake:
     ) -> None:
         self._locate = locate
         self._slice_rows = slice_rows
+        self._left: tuple[tuple[str, dict[str, str]], DeltaTable] | None = None
+        self._recent: HeldRecent | None = None
         self._watch = None if within is None else CommitWatch(*within, self._opened_version)
 
     def version(self) -> int | None:
@@ -81,22 +86,27 @@ class DeltaLake:
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
         """See `CandleLake.recent`."""
         step = parse_interval(interval).step
-        table = self._open()
-        newest = _query(table, 'SELECT max("time") AS "time"', of_interval(interval))
-        if newest.is_empty() or newest.item() is None or candles < 1:
+        place = self._locate()
+        table = self._followed(place)
+        if table is None or candles < 1:
             return empty_candles()
-        cut = newest.item() - candles * step
-        latest = _select(table, of_interval(interval), after(cut))
-        # Series that stopped, or have gaps, reach further back: rare, so only their symbols are read again.
-        before = (of_interval(interval), until(cut))
-        older = _query(table, "SELECT DISTINCT symbol, quote", *before)
-        counts = latest.group_by("symbol", "quote").len().filter(pl.col("len") >= candles)
-        short = older.join(counts, on=["symbol", "quote"], how="anti")
-        if not short.is_empty():
-            more = _select(table, *before, *of_symbols(short["symbol"].unique()))
-            latest = pl.concat([more.join(short, on=["symbol", "quote"], how="semi"), latest])
-        ordered = sorted_by(latest, *_ORDER)
-        return ordered.group_by("symbol", "quote", maintain_order=True).tail(candles).select(CANDLE_COLUMNS)
+        with translated(table.table_uri):
+            identity, files = str(table.metadata().id), spans_of(table, interval)
+        if files is None:
+            return _recent(table, interval, candles, step)
+        held = self._recent
+        found = None
+        if held is not None and (held.table, held.interval, held.candles) == (identity, interval, candles):
+            found = continued(
+                held, files, step, lambda moment: _select(table, of_interval(interval), since(moment))
+            )
+        if found is None:
+            found = _recent(
+                table, interval, candles, step, max((span.last for span in files.values()), default=None)
+            )
+        self._recent = HeldRecent(identity, interval, candles, files, found)
+        self._left = place, table
+        return found
 
     def optimize(self, *, keep: timedelta = KEPT, told: Told | None = None) -> Optimization:
         """See `CandleLake.optimize`."""
@@ -130,6 +140,21 @@ class DeltaLake:
             then='GROUP BY symbol, quote, "interval"',
         )
         return series_of(spans) if spans.width else []
+
+    def _followed(self, place: tuple[str, dict[str, str]]) -> DeltaTable | None:
+        """The table at its latest version: the one left at ``place`` and what was committed since, if it lives.
+
+        Whoever gets it has it alone, until it is left again.
+        """
+        left, self._left = self._left, None
+        if left is not None and left[0] == place and self._watch is not None and self._watch.still():
+            try:
+                left[1].update_incremental()
+            except Exception as error:  # whatever it is, opening the table tells it better
+                _LOG.info("the candle table is opened anew: %s", reason(error))
+            else:
+                return left[1]
+        return self._open()
 
     def _opened_version(self) -> int | None:
         table = self._open()
@@ -235,6 +260,27 @@ def _query(table: DeltaTable | None, select: str, *conditions: str, then: str = 
         return pl.DataFrame(
             QueryBuilder().register("candles", table).execute(f"{select} FROM candles {where} {then}")
         )
+
+
+def _recent(
+    table: DeltaTable, interval: str, candles: int, step: timedelta, last: datetime | None = None
+) -> pl.DataFrame:
+    """The last candles of every series, from all of the table; ``last``, if known, is when the latest opened."""
+    if last is None:
+        last = _query(table, 'SELECT max("time") AS "time"', of_interval(interval)).item()
+    if last is None:
+        return empty_candles()
+    cut = last - candles * step
+    latest = _select(table, of_interval(interval), after(cut))
+    # Series that stopped, or have gaps, reach further back: rare, so only their symbols are read again.
+    before = (of_interval(interval), until(cut))
+    older = _query(table, "SELECT DISTINCT symbol, quote", *before)
+    counts = latest.group_by("symbol", "quote").len().filter(pl.col("len") >= candles)
+    short = older.join(counts, on=["symbol", "quote"], how="anti")
+    if not short.is_empty():
+        more = _select(table, *before, *of_symbols(short["symbol"].unique()))
+        latest = pl.concat([more.join(short, on=["symbol", "quote"], how="semi"), latest])
+    return last_of_each(latest, candles)
 
 
 def _select(table: DeltaTable | None, *conditions: str) -> pl.DataFrame:
