@@ -19,6 +19,8 @@ RUNS = (
     ("refusals", ()),
     ("servers", ()),
     ("start", ()),
+    ("read_recent", ()),
+    ("lake_size", ()),
     ("import_candles", (DAILY,)),
     ("import_candles", (HOURLY,)),
     ("train", (DAILY, "1d")),

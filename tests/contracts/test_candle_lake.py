@@ -13,6 +13,8 @@ from cripto.market.lake import CandleLake, MemoryLake, Upsert, open_lake
 from cripto.market.schema import CANDLE_SCHEMA
 from tests.doubles.candles import DAILY, HOURLY, START, random_walk
 
+STEPS = {"1d": DAILY.step, "1h": HOURLY.step}
+
 LakeFactory = Callable[[], CandleLake]
 """Opens the same lake again, as another process would."""
 
@@ -202,3 +204,36 @@ def test_a_frame_that_is_not_candles_is_refused_whole(lake: CandleLake, case: st
     with pytest.raises(InvalidInput):
         lake.upsert(broken_frames()[case])
     assert lake.version() is None
+
+
+def test_an_optimized_lake_holds_the_same_candles_and_the_second_time_nothing_is_new(lake: CandleLake) -> None:
+    assert lake.optimize().version is None
+    candles = pl.concat([random_walk(["BTC", "ETH"], 12), random_walk(["BTC"], 12, HOURLY)])
+    versions = [
+        lake.upsert(
+            candles.filter(pl.col("time") < START + count * pl.col("interval").replace_strict(STEPS))
+        ).version
+        for count in range(1, 13)
+    ]
+    revised = candles.with_columns(volume=pl.when(pl.col("time") == START).then(7.5).otherwise("volume"))
+    lake.upsert(revised)
+    read = [lake.read("1d"), lake.read("1h"), lake.recent("1d", 3), lake.recent("1h", 3)]
+    steps: list[tuple[str, int, int]] = []
+    done = lake.optimize(told=lambda *step: steps.append(step))
+    assert [place for _, place, _ in steps] == list(range(steps[0][2]))
+    assert done.version == lake.version()
+    assert done.removed == 0
+    for before, after in zip(
+        read, [lake.read("1d"), lake.read("1h"), lake.recent("1d", 3), lake.recent("1h", 3)], strict=True
+    ):
+        assert_frame_equal(before, after)
+    assert lake.read("1d", version=versions[3]).height == 8
+    again = lake.optimize()
+    assert (again.files_before, again.files, again.version) == (done.files, done.files, done.version)
+    assert lake.upsert(revised).unchanged == revised.height
+    assert lake.upsert(random_walk(["BTC"], 13)).inserted == 1
+
+
+def test_files_are_kept_for_a_week_at_least(lake: CandleLake) -> None:
+    with pytest.raises(InvalidInput, match="7 days"):
+        lake.optimize(keep=timedelta(days=6))

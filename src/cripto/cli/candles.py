@@ -1,6 +1,8 @@
-"""``cripto candles``: import and check candles."""
+"""``cripto candles``: import and check candles, and keep their table quick to read."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +22,10 @@ _SHOWN = 10
 
 def build() -> typer.Typer:
     """Return the commands of the group."""
-    group = typer.Typer(no_args_is_help=True, help="Import and check candles.")
+    group = typer.Typer(no_args_is_help=True, help="Import, check and optimize candles.")
     group.command("import")(import_files)
     group.command("check")(check)
+    group.command("optimize")(optimize)
     return group
 
 
@@ -126,6 +129,37 @@ def check(
         output.print(f"{report.candles} candles of {len(report.series)} series", markup=False)
     if report.suspicious or any(item.gaps for item in report.series):
         raise typer.Exit(FOUND)
+
+
+def optimize(
+    keep_days: Annotated[
+        int, typer.Option(min=7, help="Every version that was current within these days stays readable.")
+    ] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Write small files together, sum up the table's log, and remove files that no recent version holds.
+
+    No candle changes. Safe while others read and write, safe to kill and to repeat; once a day is often enough.
+    Exit code 75 if others kept writing over it: try again.
+    """
+    parts = installation()
+    with progress_bar() as bars:
+        task = bars.add_task("optimizing", total=None)
+        done = parts.lake.optimize(
+            keep=timedelta(days=keep_days),
+            told=lambda step, done, of: bars.update(task, description=step, completed=done, total=of),
+        )
+        bars.update(task, description="optimized", completed=bars.tasks[0].total or 0)
+    if as_json:
+        print_json(asdict(done))
+    elif done.version is None:
+        output.print("there are no candles yet")
+    else:
+        output.print(
+            f"{done.files_before} files before, {done.files} now; {done.removed} old files removed; "
+            f"version {done.version}",
+            markup=False,
+        )
 
 
 def _show(report: dict[str, Any]) -> None:

@@ -1,15 +1,23 @@
 """The protocol every lake of candles keeps, and what an upsert says it did."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Protocol
 
 import polars as pl
 
 from cripto.domain.candle import Series
+from cripto.errors import InvalidInput
 
-__all__ = ["CandleLake", "Upsert", "series_of"]
+__all__ = ["KEPT", "CandleLake", "Optimization", "Told", "Upsert", "retention_hours", "series_of"]
+
+KEPT = timedelta(days=30)
+"""For how long `CandleLake.optimize` leaves a file that no later version holds, unless it is told otherwise."""
+Told = Callable[[str, int, int], None]
+"""Hears a step as it begins, how many are done and how many there are."""
+
+_LEAST_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,19 @@ class Upsert:
     version: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Optimization:
+    """How many files the candles lay in before and lie in now, how many old ones were removed, and the version.
+
+    ``version`` is the lake's afterwards, ``None`` if there is no table.
+    """
+
+    files_before: int
+    files: int
+    removed: int
+    version: int | None
+
+
 class CandleLake(Protocol):
     """All candles, keyed by symbol, quote, interval and time; the last write of a key wins.
 
@@ -31,7 +52,11 @@ class CandleLake(Protocol):
     """
 
     def version(self) -> int | None:
-        """The number of the latest commit; ``None`` while there is no table."""
+        """The number of the latest commit; ``None`` while there is no table.
+
+        Cheap to ask again and again of one lake: a request of a small file, while nothing was committed. A table
+        that was removed, or made anew with fewer commits, is noticed at the tenth look at the latest.
+        """
         ...
 
     def upsert(self, candles: pl.DataFrame) -> Upsert:
@@ -58,9 +83,25 @@ class CandleLake(Protocol):
         """The last ``candles`` candles of every series of one interval, columns and order as `read`'s."""
         ...
 
+    def optimize(self, *, keep: timedelta = KEPT, told: Told | None = None) -> Optimization:
+        """Write small files together, sum up the log, and remove files that none of the last versions holds.
+
+        No candle changes. Every version that was current within the last ``keep`` (seven days at least, else
+        `InvalidInput`) can still be read, older ones no more. Safe beside readers and writers (`WriteConflict` if
+        they kept winning), safe to kill at any moment, and nothing new the second time.
+        """
+        ...
+
     def series(self, interval: str | None = None) -> list[Series]:
         """Every series, of one interval or of all, sorted by symbol, quote and interval."""
         ...
+
+
+def retention_hours(keep: timedelta) -> int:
+    """Hours; raise `InvalidInput` for less than seven days, in which a slow reader or writer may need a file."""
+    if keep < _LEAST_KEPT:
+        raise InvalidInput(f"files are kept for {_LEAST_KEPT.days} days at least")
+    return int(keep.total_seconds() // 3600)
 
 
 def series_of(spans: pl.DataFrame) -> list[Series]:

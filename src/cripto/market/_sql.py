@@ -12,7 +12,7 @@ from cripto.domain.candle import CANDLE_COLUMNS, CANDLE_KEY
 from cripto.domain.interval import parse_interval
 from cripto.errors import InvalidInput
 
-__all__ = ["COLUMNS", "SAME_KEY", "after", "of_interval", "of_symbols", "until", "window"]
+__all__ = ["COLUMNS", "SAME_KEY", "after", "of_interval", "of_symbols", "since", "until", "window"]
 
 COLUMNS = ", ".join(f'"{name}"' for name in CANDLE_COLUMNS)
 """All columns, in order."""
@@ -46,6 +46,11 @@ def of_symbols(symbols: Iterable[str] | None) -> list[str]:
 def after(moment: datetime) -> str:
     """Candles that open after ``moment``."""
     return f'"time" > {_instant(moment)}'
+
+
+def since(moment: datetime) -> str:
+    """Candles that open at ``moment`` or after."""
+    return f'"time" >= {_instant(moment)}'
 
 
 def until(moment: datetime) -> str:

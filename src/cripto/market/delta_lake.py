@@ -5,9 +5,11 @@ ends of files, whose statistics the table and the files carry. Reads go through 
 polars' ``scan_delta`` is as fast but panics on a truncated file and takes its S3 options in another form.
 """
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
@@ -15,17 +17,24 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from cripto.domain.candle import CANDLE_COLUMNS, Series
 from cripto.domain.interval import parse_interval
-from cripto.errors import InvalidInput, OperatorError, WriteConflict
-from cripto.market._candle_lake import Upsert, series_of
-from cripto.market._delta_errors import translated
-from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, until, window
+from cripto.errors import InvalidInput, ObjectNotFound, OperatorError, WriteConflict
+from cripto.market._candle_lake import KEPT, Optimization, Told, Upsert, retention_hours, series_of
+from cripto.market._commit_watch import CommitWatch
+from cripto.market._compaction import compacted, intervals_of, vacuumed
+from cripto.market._delta_errors import reason, translated
+from cripto.market._recent import HeldRecent, continued, last_of_each, spans_of
+from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, since, until, window
 from cripto.market._upserting import Difference, difference, distinct, slices
 from cripto.market.schema import CANDLE_SCHEMA, empty_candles, sorted_by
+from cripto.storage import ObjectStore
 
 __all__ = ["DeltaLake"]
 
+_LOG = logging.getLogger(__name__)
 _ORDER = ("symbol", "quote", "time")
 _LAYOUT = WriterProperties(max_row_group_size=65_536, compression="ZSTD", compression_level=3)
+# Opening the table reads every commit since the last checkpoint.
+_TABLE: dict[str, str | None] = {"delta.checkpointInterval": "20"}
 # deltalake must not rebase our commit onto another's: to it two appends never conflict, and keys would double.
 _OURS_OR_NOTHING = CommitProperties(max_commit_retries=0)
 _ATTEMPTS = 60
@@ -37,16 +46,25 @@ class DeltaLake:
 
     Safe to share between threads and processes: every upsert compares with one version of the table and commits
     exactly the next one, or begins again. ``slice_rows`` bounds what one commit, and the memory for it, holds.
+    ``within``, the store and the key that ``locate`` leads to, lets `version` ask for one small file.
     """
 
-    def __init__(self, locate: Callable[[], tuple[str, dict[str, str]]], *, slice_rows: int = _SLICE_ROWS) -> None:
+    def __init__(
+        self,
+        locate: Callable[[], tuple[str, dict[str, str]]],
+        *,
+        within: tuple[ObjectStore, str] | None = None,
+        slice_rows: int = _SLICE_ROWS,
+    ) -> None:
         self._locate = locate
         self._slice_rows = slice_rows
+        self._left: tuple[tuple[str, dict[str, str]], DeltaTable] | None = None
+        self._recent: HeldRecent | None = None
+        self._watch = None if within is None else CommitWatch(*within, self._opened_version)
 
     def version(self) -> int | None:
         """See `CandleLake.version`."""
-        table = self._open()
-        return None if table is None else table.version()
+        return self._opened_version() if self._watch is None else self._watch.version()
 
     def upsert(self, candles: pl.DataFrame) -> Upsert:
         """See `CandleLake.upsert`."""
@@ -56,7 +74,7 @@ class DeltaLake:
             inserted += change.inserted
             updated += change.updated
             unchanged += change.unchanged
-        return Upsert(inserted, updated, unchanged, self.version())
+        return Upsert(inserted, updated, unchanged, self._opened_version())
 
     def read(
         self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
@@ -68,22 +86,50 @@ class DeltaLake:
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
         """See `CandleLake.recent`."""
         step = parse_interval(interval).step
-        table = self._open()
-        newest = _query(table, 'SELECT max("time") AS "time"', of_interval(interval))
-        if newest.is_empty() or newest.item() is None or candles < 1:
+        place = self._locate()
+        table = self._followed(place)
+        if table is None or candles < 1:
             return empty_candles()
-        cut = newest.item() - candles * step
-        latest = _select(table, of_interval(interval), after(cut))
-        # Series that stopped, or have gaps, reach further back: rare, so only their symbols are read again.
-        before = (of_interval(interval), until(cut))
-        older = _query(table, "SELECT DISTINCT symbol, quote", *before)
-        counts = latest.group_by("symbol", "quote").len().filter(pl.col("len") >= candles)
-        short = older.join(counts, on=["symbol", "quote"], how="anti")
-        if not short.is_empty():
-            more = _select(table, *before, *of_symbols(short["symbol"].unique()))
-            latest = pl.concat([more.join(short, on=["symbol", "quote"], how="semi"), latest])
-        ordered = sorted_by(latest, *_ORDER)
-        return ordered.group_by("symbol", "quote", maintain_order=True).tail(candles).select(CANDLE_COLUMNS)
+        with translated(table.table_uri):
+            identity, files = str(table.metadata().id), spans_of(table, interval)
+        if files is None:
+            return _recent(table, interval, candles, step)
+        held = self._recent
+        found = None
+        if held is not None and (held.table, held.interval, held.candles) == (identity, interval, candles):
+            found = continued(
+                held, files, step, lambda moment: _select(table, of_interval(interval), since(moment))
+            )
+        if found is None:
+            found = _recent(
+                table, interval, candles, step, max((span.last for span in files.values()), default=None)
+            )
+        self._recent = HeldRecent(identity, interval, candles, files, found)
+        self._left = place, table
+        return found
+
+    def optimize(self, *, keep: timedelta = KEPT, told: Told | None = None) -> Optimization:
+        """See `CandleLake.optimize`."""
+        hours = retention_hours(keep)
+        table = self._open()
+        if table is None:
+            return Optimization(0, 0, 0, None)
+        before, intervals = len(table.file_uris()), intervals_of(table)
+        steps = [*(f"compacting {interval}" for interval in intervals), "summing up the log", "removing old files"]
+
+        def begin(place: int) -> None:
+            if told is not None:
+                told(steps[place], place, len(steps))
+
+        for place, interval in enumerate(intervals):
+            begin(place)
+            table = self._compacted(interval)
+        with translated(table.table_uri):
+            begin(len(intervals))
+            table.create_checkpoint()
+            begin(len(intervals) + 1)
+            removed = vacuumed(table, hours)
+            return Optimization(before, len(table.file_uris()), removed, table.version())
 
     def series(self, interval: str | None = None) -> list[Series]:
         """See `CandleLake.series`."""
@@ -95,6 +141,25 @@ class DeltaLake:
         )
         return series_of(spans) if spans.width else []
 
+    def _followed(self, place: tuple[str, dict[str, str]]) -> DeltaTable | None:
+        """The table at its latest version: the one left at ``place`` and what was committed since, if it lives.
+
+        Whoever gets it has it alone, until it is left again.
+        """
+        left, self._left = self._left, None
+        if left is not None and left[0] == place and self._watch is not None and self._watch.still():
+            try:
+                left[1].update_incremental()
+            except Exception as error:  # whatever it is, opening the table tells it better
+                _LOG.info("the candle table is opened anew: %s", reason(error))
+            else:
+                return left[1]
+        return self._open()
+
+    def _opened_version(self) -> int | None:
+        table = self._open()
+        return None if table is None else table.version()
+
     def _upsert_slice(self, rows: pl.DataFrame) -> Difference:
         """Compare and commit, again and again until nobody else committed in between."""
         for attempt in range(_ATTEMPTS):
@@ -102,7 +167,19 @@ class DeltaLake:
             change = difference(rows, _held(table, rows))
             if change.changed.is_empty() or self._committed(table, change):
                 return change
-            time.sleep(secrets.randbelow(1 + 10 * 2 ** min(attempt, 6)) / 1000)
+            _wait(attempt)
+        raise WriteConflict("candles")
+
+    def _compacted(self, interval: str) -> DeltaTable:
+        """The table once its small files are put together."""
+        for attempt in range(_ATTEMPTS):
+            table = self._open()
+            if table is None:
+                raise ObjectNotFound("candles")
+            with translated(table.table_uri):
+                if compacted(table, interval, _LAYOUT):
+                    return table
+            _wait(attempt)
         raise WriteConflict("candles")
 
     def _committed(self, table: DeltaTable | None, change: Difference) -> bool:
@@ -115,6 +192,7 @@ class DeltaLake:
                         uri,
                         change.changed,
                         partition_by=["interval"],
+                        configuration=_TABLE,
                         storage_options=options,
                         writer_properties=_LAYOUT,
                         commit_properties=_OURS_OR_NOTHING,
@@ -168,6 +246,11 @@ class DeltaLake:
             return table
 
 
+def _wait(attempt: int) -> None:
+    """Stand back for a while that grows, and differs from what others wait."""
+    time.sleep(secrets.randbelow(1 + 10 * 2 ** min(attempt, 6)) / 1000)
+
+
 def _query(table: DeltaTable | None, select: str, *conditions: str, then: str = "") -> pl.DataFrame:
     """Run a query on the candles; a frame without columns if there is no table."""
     if table is None:
@@ -177,6 +260,27 @@ def _query(table: DeltaTable | None, select: str, *conditions: str, then: str = 
         return pl.DataFrame(
             QueryBuilder().register("candles", table).execute(f"{select} FROM candles {where} {then}")
         )
+
+
+def _recent(
+    table: DeltaTable, interval: str, candles: int, step: timedelta, last: datetime | None = None
+) -> pl.DataFrame:
+    """The last candles of every series, from all of the table; ``last``, if known, is when the latest opened."""
+    if last is None:
+        last = _query(table, 'SELECT max("time") AS "time"', of_interval(interval)).item()
+    if last is None:
+        return empty_candles()
+    cut = last - candles * step
+    latest = _select(table, of_interval(interval), after(cut))
+    # Series that stopped, or have gaps, reach further back: rare, so only their symbols are read again.
+    before = (of_interval(interval), until(cut))
+    older = _query(table, "SELECT DISTINCT symbol, quote", *before)
+    counts = latest.group_by("symbol", "quote").len().filter(pl.col("len") >= candles)
+    short = older.join(counts, on=["symbol", "quote"], how="anti")
+    if not short.is_empty():
+        more = _select(table, *before, *of_symbols(short["symbol"].unique()))
+        latest = pl.concat([more.join(short, on=["symbol", "quote"], how="semi"), latest])
+    return last_of_each(latest, candles)
 
 
 def _select(table: DeltaTable | None, *conditions: str) -> pl.DataFrame:

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from cripto.market._candle_lake import CandleLake, Upsert
+from cripto.market._candle_lake import KEPT, CandleLake, Optimization, Upsert
 from cripto.market.delta_lake import DeltaLake
 from cripto.market.memory_lake import MemoryLake
 from cripto.storage import delta_options, open_store
 
-__all__ = ["CandleLake", "DeltaLake", "MemoryLake", "Upsert", "open_lake"]
+__all__ = ["KEPT", "CandleLake", "DeltaLake", "MemoryLake", "Optimization", "Upsert", "open_lake"]
 
 _TABLE = "candles"
 
@@ -21,4 +21,4 @@ def open_lake(url: str) -> CandleLake:
     store = open_store(url)  # refuses what is no store's URL
     if store.url == "memory://":
         return MemoryLake()
-    return DeltaLake(partial(delta_options, url, _TABLE))
+    return DeltaLake(partial(delta_options, url, _TABLE), within=(store, _TABLE))

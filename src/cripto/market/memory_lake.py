@@ -1,6 +1,7 @@
 """A lake in memory: the twin that tests, examples and the bundled sample use."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from threading import Lock
 
 import polars as pl
@@ -8,7 +9,7 @@ import polars as pl
 from cripto.domain.candle import CANDLE_KEY, Series
 from cripto.domain.interval import parse_interval
 from cripto.errors import InvalidInput
-from cripto.market._candle_lake import Upsert, series_of
+from cripto.market._candle_lake import KEPT, Optimization, Told, Upsert, retention_hours, series_of
 from cripto.market._upserting import difference, distinct
 from cripto.market.schema import empty_candles, sorted_by
 
@@ -55,6 +56,13 @@ class MemoryLake:
         if candles < 1:
             return found.clear()
         return found.group_by("symbol", "quote", maintain_order=True).tail(candles).select(found.columns)
+
+    def optimize(self, *, keep: timedelta = KEPT, told: Told | None = None) -> Optimization:
+        """See `CandleLake.optimize`: a data frame has no files."""
+        retention_hours(keep)
+        if told is not None:
+            told("nothing to compact", 0, 1)
+        return Optimization(0, 0, 0, self.version())
 
     def series(self, interval: str | None = None) -> list[Series]:
         """See `CandleLake.series`."""

@@ -88,3 +88,25 @@ def test_an_unknown_interval_is_the_callers_fault(cripto: Command, filled: str) 
     result = cripto("candles", "check", "--interval", "3d")
     assert result.code == 2
     assert "3d" in result.err
+
+
+def test_candles_are_optimized_and_the_second_time_nothing_is_new(cripto: Command, store: str) -> None:
+    candles = random_walk(["BTC"], 12)
+    for count in range(1, 13):
+        open_lake(store).upsert(candles.head(count))
+    first = cripto("candles", "optimize")
+    assert first.code == 0
+    assert "12 files before, 1 now; 0 old files removed; version 12" in first.out
+    assert "optimized" in first.err
+    again = cripto("candles", "optimize", "--json", "--keep-days", "7")
+    assert json.loads(again.out) == {"files_before": 1, "files": 1, "removed": 0, "version": 12}
+    assert open_lake(store).read("1d").height == 12
+
+
+def test_a_store_without_candles_has_nothing_to_optimize(cripto: Command, store: str) -> None:
+    result = cripto("candles", "optimize")
+    assert (result.code, result.out.strip()) == (0, "there are no candles yet")
+
+
+def test_files_younger_than_a_week_are_never_removed(cripto: Command, store: str) -> None:
+    assert cripto("candles", "optimize", "--keep-days", "6").code == 2

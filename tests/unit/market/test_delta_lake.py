@@ -25,8 +25,8 @@ from tests.doubles.candles import random_walk
 from tests.doubles.faulty_s3 import Fault, faulty_s3
 
 
-def lake_in(folder: Path, **options: int) -> DeltaLake:
-    return DeltaLake(lambda: (str(folder / "candles"), {}), **options)
+def lake_in(folder: Path, slice_rows: int = 1000) -> DeltaLake:
+    return DeltaLake(lambda: (str(folder / "candles"), {}), slice_rows=slice_rows)
 
 
 def data_files(folder: Path) -> list[Path]:
