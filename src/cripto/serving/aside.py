@@ -13,8 +13,8 @@ __all__ = ["aside", "libraries_give_way"]
 
 T = TypeVar("T")
 
-_NICE = 10
-"""A ninth of the processor where requests want all of it, so that what is served still gets renewed."""
+_NICE = 19
+"""The least there is: a seventieth of a processor that requests want all of, so renewing never quite stops."""
 
 
 async def aside(work: Callable[[], T], *, urgent: bool = False) -> T:
