@@ -1,7 +1,9 @@
-"""A candle that lands in the lake changes the answers of a running server within seconds, and no request fails."""
+"""A candle that lands in the lake changes the answers of a running server, and no request fails.
+
+Within how many seconds is measured by `python -m benchmarks.serving --only arrival`.
+"""
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +19,6 @@ from tests.doubles.load import constant_load
 from tests.doubles.processes import serving
 from tests.integration.live import until
 from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, candles, draft
-
-PROMISED = 5.0
 
 
 @pytest.fixture(params=["folder", "s3_bucket"])
@@ -40,7 +40,6 @@ def test_new_candles_and_a_compaction_under_load(store: tuple[str, dict[str, str
     days = [LAST_CLOSE + number * DAILY.step for number in range(5)]
     lake.upsert(frame.filter(pl.col("time") < days[0]))
     env |= {"CRIPTO_STORE": url, "CRIPTO_REFRESH_SECONDS": "1", "CRIPTO_CACHE_DIR": str(tmp_path / "cache")}
-    took: list[float] = []
     with serving("serve", env=env, cwd=tmp_path) as client:
 
         def told(symbol: str) -> str:
@@ -53,15 +52,12 @@ def test_new_candles_and_a_compaction_under_load(store: tuple[str, dict[str, str
         with constant_load(str(client.base_url), "/symbol/BTC", threads=2) as load:
             for day in days[1:]:
                 lake.upsert(frame.filter(pl.col("time") < day))
-                landed = time.monotonic()
                 until(seen(f"{day:%Y-%m-%dT%H:%M:%SZ}"), 60)
-                took.append(time.monotonic() - landed)
             done = lake.optimize()
             assert done.files < done.files_before
             looks = counted(client, "refreshes")
             until(lambda: counted(client, "refreshes") >= looks + 2)
         worked_out = counted(client, "predictions_computed")
-    assert max(took) < PROMISED, took
     assert set(load.statuses) == {200}
     assert len(load.bodies) == len(days)
     assert worked_out == 2 * len(days), "once per asset and candle, and never for the compaction"

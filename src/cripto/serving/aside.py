@@ -13,8 +13,8 @@ __all__ = ["aside", "libraries_give_way"]
 
 T = TypeVar("T")
 
-_NICE = 19
-"""The least there is: a seventieth of a processor that requests want all of, so renewing never quite stops."""
+_NICE = 13
+"""A nineteenth of a processor that requests want all of: candles still arrive within seconds then."""
 
 
 async def aside(work: Callable[[], T], *, urgent: bool = False) -> T:
