@@ -109,7 +109,7 @@ def test_a_killed_import_leaves_a_readable_lake_and_importing_again_completes_it
     assert whole.select("symbol", "time").n_unique() == whole.height == 120_000
 
 
-@pytest.mark.parametrize("seconds", [2.0, 4.0, 5.0])
+@pytest.mark.parametrize("seconds", [2.0, *(pytest.param(s, marks=pytest.mark.slow) for s in (4.0, 5.0))])
 def test_a_killed_training_leaves_no_half_release(seconds: float, tmp_path: Path, candles: Path) -> None:
     url = (tmp_path / "store").as_uri()
     env = {"CRIPTO_STORE": url}

@@ -15,7 +15,7 @@ from tests.doubles.processes import UNMEASURED, resident_kib, serving
 MOST_KIB = 350_000
 
 
-@pytest.mark.parametrize("kind", ["a release", "joblibs without one"])
+@pytest.mark.parametrize("kind", ["a release", pytest.param("joblibs without one", marks=pytest.mark.slow)])
 def test_a_server_of_large_forests_stays_small_and_never_imports_what_fitted_them(
     tmp_path: Path, kind: str
 ) -> None:

@@ -64,6 +64,7 @@ def test_release_trained_on_s3_is_served(s3_bucket: str) -> None:
     check_served(*train_into(f"s3://{s3_bucket}/there", random_walk(["BTC", "ETH"], 300)))
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_same_bytes() -> None:
     def digests(jobs: int, hash_seed: str) -> str:
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
