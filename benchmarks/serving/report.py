@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.serving import board, calm, flood, memory, on_demand, rounds, start, targets
+from benchmarks.serving import arrival, board, calm, flood, memory, on_demand, rounds, start, targets
 from benchmarks.serving.bench import Bench, Figures, Table
 
 __all__ = ["MEASUREMENTS", "headline", "markdown", "tables_of"]
@@ -15,6 +15,7 @@ MEASUREMENTS: Mapping[str, tuple[Callable[[Bench], Figures], Callable[[Figures],
     "on-demand": (on_demand.measure, on_demand.tables),
     "board": (board.measure, board.tables),
     "calm": (calm.measure, calm.tables),
+    "arrival": (arrival.measure, arrival.tables),
     "flood": (flood.measure, flood.tables),
 }
 """Every measurement by its name on the command line: how to take it, and how to show it."""

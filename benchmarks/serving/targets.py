@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.serving import board, calm, memory, rounds, start
+from benchmarks.serving import arrival, board, calm, memory, rounds, start
 from benchmarks.serving.bench import Figures, Table
 from benchmarks.serving.outcome import Unmeasured
 from benchmarks.serving.summary import median_of, ratio_of_rounds
@@ -59,6 +59,10 @@ def _calm(kind: str) -> Callable[[Figures], float]:
     return lambda figures: calm.p99_ratio(figures[kind])
 
 
+def _arrival(place: str) -> Callable[[Figures], float]:
+    return lambda figures: arrival.longest(figures, place)
+
+
 def _start(kind: str) -> Callable[[Figures], float]:
     return lambda figures: median_of(figures["seconds"][kind])
 
@@ -86,13 +90,14 @@ TARGETS = (
     ),
     Target("board, cost an asset at 5,000 over 1,000", "board", board.growth, 1.25),
     *(Target(f"p99 while {label}, x quiet", "calm", _calm(kind), 3.0) for kind, label in calm.KINDS.items()),
+    *(Target(f"a new candle told, {place}", "arrival", _arrival(place), 5, unit=" s") for place in arrival.PLACES),
     *(Target(f"start from {kind}", "start", _start(kind), 1.5, unit=" s") for kind in start.KINDS),
     *(Target(f"resident memory, {name}", "memory", _memory(name), 350, unit=" MB") for name in memory.OURS),
     Target("flood, more memory", "flood", _flood("resident_mb"), 10, unit=" MB"),
     Target("flood, more metric series", "flood", _flood("series"), 0),
     Target("flood, requests to the store", "flood", _flood("store_requests"), 0),
 )
-"""Those of the issue, in its order."""
+"""What the project asks of itself."""
 
 
 def judge(measurements: Mapping[str, Figures]) -> list[dict[str, Any]]:
