@@ -193,7 +193,15 @@ class Listings:
             ]
             if len({(item.symbol, item.quote, item.exchange) for item in items}) != len(items):
                 raise ValueError("a series stands there twice")
-        except (CallerError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except (
+            CallerError,
+            KeyError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise OperatorError(f"{LISTINGS_KEY} is malformed: {str(error)[:100]!r}") from error
         return cls(_sorted(items), etag)
 

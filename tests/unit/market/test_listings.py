@@ -173,6 +173,7 @@ def test_what_cannot_be_understood_is_for_an_operator(data: bytes) -> None:
         {"symbol": "BTC", "quote": "USDT", "pair": "BTC/USDT\n"},
         {"symbol": "BTC", "quote": "USDT", "checked": "yesterday"},
         {"symbol": "BTC", "quote": "USDT", "checked": "2026-01-01T00:00:00"},
+        {"symbol": "BTC", "quote": "USDT", "checked": "0001-01-01T00:00:00+10:00"},
         ["BTC", "USDT"],
     ],
 )
