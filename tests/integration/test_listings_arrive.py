@@ -39,7 +39,7 @@ def test_a_delisting_and_a_relisting_under_load(url: str, tmp_path: Path) -> Non
     def lists(*pairs: Pair) -> None:
         book.update(lambda known: known.seen("binance", pairs, datetime.now(UTC)))
 
-    env = {"CRIPTO_STORE": url, "CRIPTO_REFRESH_SECONDS": "0.5", "CRIPTO_CACHE_DIR": str(tmp_path / "cache")}
+    env = {"CRIPTO_STORE": url, "CRIPTO_REFRESH_SECONDS": "0.2", "CRIPTO_CACHE_DIR": str(tmp_path / "cache")}
     with serving("serve", env=env, cwd=tmp_path) as client:
 
         def answers(path: str, status: int) -> Callable[[], bool]:
