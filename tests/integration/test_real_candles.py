@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from cripto.market.deriving import derived
 from cripto.market.lake import open_lake
+from tests.doubles.candles import DAILY, HOURLY
 from tests.doubles.processes import command, serving
 
 
@@ -53,3 +56,14 @@ def test_the_dirty_file_loses_its_bad_rows_and_no_other(tmp_path: Path, dirty_fi
     assert report["rules"] == {"high_too_low": 64, "low_too_high": 127, "non_positive": 34}
     assert report["notices"]["zero_volume"] == 37
     assert open_lake(env["CRIPTO_STORE"]).read("1d").height == report["accepted"]
+
+
+def test_days_made_of_real_hours_are_the_days_that_the_exchange_tells(daily_file: Path, hourly_file: Path) -> None:
+    hours, days = pl.read_parquet(hourly_file), pl.read_parquet(daily_file)
+    spot = hours.filter(pl.col("source").str.starts_with("binance_spot"))  # the others are perpetual contracts
+    made = derived(spot.with_columns(interval=pl.lit("1h")), HOURLY, DAILY)
+    both = made.join(days, on=["symbol", "quote", "time"], suffix="_told")
+    assert sorted(both["symbol"].unique()) == ["PEPE", "SHIB"]
+    assert both.height == 1698
+    for name in ("open", "high", "low", "close", "volume"):
+        assert both[name].equals(both[f"{name}_told"]), name

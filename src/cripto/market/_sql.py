@@ -12,7 +12,7 @@ from cripto.domain.candle import CANDLE_COLUMNS, CANDLE_KEY
 from cripto.domain.interval import parse_interval
 from cripto.errors import InvalidInput
 
-__all__ = ["COLUMNS", "SAME_KEY", "after", "of_interval", "of_symbols", "since", "until", "window"]
+__all__ = ["COLUMNS", "SAME_KEY", "after", "of_interval", "of_symbols", "of_times", "since", "until", "window"]
 
 COLUMNS = ", ".join(f'"{name}"' for name in CANDLE_COLUMNS)
 """All columns, in order."""
@@ -41,6 +41,12 @@ def of_symbols(symbols: Iterable[str] | None) -> list[str]:
         return []
     quoted = ", ".join("'" + symbol.replace("'", "''") + "'" for symbol in sorted(set(symbols)))
     return [f"symbol IN ({quoted})" if quoted else "false"]
+
+
+def of_times(since: datetime | None, before: datetime | None) -> list[str]:
+    """Candles that open at ``since`` or after and before ``before``; no condition for ``None``."""
+    bounds = ((">=", since), ("<", before))
+    return [f'"time" {sign} {_instant(moment)}' for sign, moment in bounds if moment is not None]
 
 
 def after(moment: datetime) -> str:
