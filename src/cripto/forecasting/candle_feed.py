@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -26,6 +26,15 @@ class HeldCandles:
     version: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read last, the lake's frame it was cut from, and the latest version that holds the same."""
+
+    candles: HeldCandles
+    recent: pl.DataFrame
+    version: int | None
+
+
 class CandleFeed:
     """Windows of one interval, each asset in the first of ``quotes`` it has."""
 
@@ -33,6 +42,7 @@ class CandleFeed:
         self._lake = lake
         self._interval = interval
         self._quotes = tuple(quotes)
+        self._last: _Read | None = None
 
     def read(self, lookback: int, held: HeldCandles | None) -> HeldCandles:
         """The lake's last candles: ``held`` itself where it is of this lookback and nothing has changed.
@@ -40,11 +50,18 @@ class CandleFeed:
         Raises what the lake raises.
         """
         version = self._lake.version()
-        if held is not None and (held.version, held.lookback) == (version, lookback):
+        last = self._last if self._last is not None and self._last.candles is held else None
+        if held is not None and version == (last or held).version and lookback == held.lookback:
             return held
-        frame = preferred_series(self._lake.recent(self._interval.name, lookback), self._quotes)
-        candles = self.cut(frame, lookback, version)
-        _LOG.info("candles of %d assets were read, lake version %s", len(candles.windows.last_opens), version)
+        recent = self._lake.recent(self._interval.name, lookback)
+        if last is not None and last.recent is recent and last.candles.lookback == lookback:
+            # what was committed is of another interval: the lake gave the very frame that it gave before
+            self._last = replace(last, version=version)
+            return last.candles
+        candles = self.cut(preferred_series(recent, self._quotes), lookback, version)
+        self._last = _Read(candles, recent, version)
+        assets = len(candles.windows.last_opens)
+        _LOG.info("%s candles of %d assets were read, lake version %s", self._interval, assets, version)
         return candles
 
     def cut(self, frame: pl.DataFrame, lookback: int, version: int | None = None) -> HeldCandles:

@@ -42,7 +42,8 @@ class CandleState:
 
     ``sample`` counts assets served from the bundled sample, which ends when it ends and is never behind.
     ``behind`` counts the other assets that miss at least one candle. ``stale`` is whether even the freshest of
-    them has missed one, a tenth of an interval being granted to whoever collects.
+    them has missed one, a tenth of an interval being granted to whoever collects. ``gapped`` counts assets that
+    miss candles among their last ones, those that a forecast looks back on, and ``missing`` all these candles.
     """
 
     assets: int = 0
@@ -53,6 +54,8 @@ class CandleState:
     sample: int = 0
     behind: int = 0
     stale: bool = False
+    gapped: int = 0
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def candle_state(interval: Interval, windows: Windows | None, now: datetime) -> 
         newest_age=max(0.0, (now - newest).total_seconds()),
         oldest_age=max(0.0, (now - oldest).total_seconds()),
         sample=len(sample),
-        behind=sum(interval.missed_since(close, now) > 0 for close in followed),
+        behind=sum(interval.missed_since(close, now - interval.grace) > 0 for close in followed),
         stale=bool(followed) and interval.missed_since(max(followed), now - grace) > 0,
+        gapped=sum(last.missing > 0 for last in windows.last_candles),
+        missing=sum(last.missing for last in windows.last_candles),
     )

@@ -64,7 +64,8 @@ class Window:
 class LastCandle:
     """Where one asset's candles end, be they enough for a window or not: the last one's open (UTC) and source.
 
-    ``sample`` is whether any of its last ``lookback`` candles is of the bundled sample.
+    ``sample`` is whether any of its last ``lookback`` candles is of the bundled sample, ``missing`` how many
+    candles lack between the first and the last of these.
     """
 
     symbol: str
@@ -72,6 +73,7 @@ class LastCandle:
     opened: datetime
     source: str
     sample: bool
+    missing: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def read_windows(candles: pl.DataFrame, interval: Interval, lookback: int) -> Wi
     # Columns are taken over whole. A call into polars for each asset would let go of the interpreter and take it
     # again thousands of times, too quickly for a thread that waits for it, as the one that answers requests does.
     runs = list(_runs(candles["symbol"]))
-    columns = _Columns(candles, [stop - 1 for _, _, stop in runs])
+    columns = _Columns(candles, [stop - 1 for _, _, stop in runs], interval)
     for place, (symbol, first, stop) in in_turns(enumerate(runs)):
         start = max(first, stop - lookback)
         last = columns.last(place, symbol, start, stop)
@@ -143,8 +145,9 @@ def read_windows(candles: pl.DataFrame, interval: Interval, lookback: int) -> Wi
 class _Columns:
     """A frame's columns as arrays, and what its ``lasts`` rows say in words."""
 
-    def __init__(self, frame: pl.DataFrame, lasts: list[int]) -> None:
+    def __init__(self, frame: pl.DataFrame, lasts: list[int], interval: Interval) -> None:
         self._frame = frame
+        self._step = interval.seconds * 1_000_000
         self._bytes = np.empty(len(frame), dtype=_BYTES)
         self._bytes["time"] = self.times = frame["time"].dt.epoch("us").to_numpy()
         for column, name in enumerate(_NUMBERS):
@@ -161,6 +164,7 @@ class _Columns:
             opened=_moment(self.times[stop - 1]),
             source=self._sources[place],
             sample=bool(self._samples[stop] > self._samples[start]),
+            missing=int(self.times[stop - 1] - self.times[start]) // self._step - (stop - 1 - start),
         )
 
     def window(self, last: LastCandle, start: int, stop: int, interval: Interval) -> Window:
