@@ -55,7 +55,8 @@ class FastLane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass it on."""
-        if scope["type"] != "http" or scope["method"] not in _METHODS or not scope["path"].startswith(_PREFIX):
+        path: str = scope.get("path", "")
+        if scope["type"] != "http" or scope["method"] not in _METHODS or not path.startswith(_PREFIX):
             await self._app(scope, receive, send)
             return
         started = perf_counter()
@@ -67,7 +68,7 @@ class FastLane:
             elif b"intervalo" in query or b"%" in query:
                 await self._app(scope, receive, send)
                 return
-        asset, now = scope["path"][_LENGTH:], self._now()
+        asset, now = path[_LENGTH:], self._now()
         # only checked symbols are ever held, so whatever is found is one; "ß" in upper case would be another's
         answer = held(asset, now) or (held(asset.upper(), now) if asset.isascii() else None)
         if answer is None:
