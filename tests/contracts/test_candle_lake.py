@@ -258,6 +258,13 @@ def test_a_stretch_of_time_is_read_from_its_first_open_on_and_before_its_end(lak
     assert lake.read("1d", before=START).is_empty()
 
 
+def test_series_since_a_moment_are_those_of_candles_from_then_on(lake: CandleLake) -> None:
+    lake.upsert(pl.concat([random_walk(["BTC"], 10), random_walk(["OLD"], 3)]))
+    (found,) = lake.series("1d", since=START + 7 * DAILY.step)
+    assert (found.symbol, found.first, found.candles) == ("BTC", START + 7 * DAILY.step, 3)
+    assert lake.series(since=START + 20 * DAILY.step) == []
+
+
 def test_the_last_candles_of_several_intervals_are_each_held(lake: CandleLake) -> None:
     daily, hourly = random_walk(["BTC"], 10), random_walk(["BTC"], 50, HOURLY)
     lake.upsert(pl.concat([daily.head(9), hourly]))

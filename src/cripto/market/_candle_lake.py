@@ -101,8 +101,11 @@ class CandleLake(Protocol):
         """
         ...
 
-    def series(self, interval: str | None = None) -> list[Series]:
-        """Every series, of one interval or of all, sorted by symbol, quote and interval."""
+    def series(self, interval: str | None = None, *, since: datetime | None = None) -> list[Series]:
+        """Every series, of one interval or of all, sorted by symbol, quote and interval.
+
+        ``since`` looks at candles that open then (UTC) or later alone: little to read where that is lately.
+        """
         ...
 
 

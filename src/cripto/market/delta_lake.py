@@ -138,12 +138,13 @@ class DeltaLake:
             removed = vacuumed(table, hours)
             return Optimization(before, len(table.file_uris()), removed, table.version())
 
-    def series(self, interval: str | None = None) -> list[Series]:
+    def series(self, interval: str | None = None, *, since: datetime | None = None) -> list[Series]:
         """See `CandleLake.series`."""
         spans = _query(
             self._open(),
             'SELECT symbol, quote, "interval", min("time") AS "first", max("time") AS "last", count(*) AS candles',
             *([] if interval is None else [of_interval(interval)]),
+            *of_times(since, None),
             then='GROUP BY symbol, quote, "interval"',
         )
         return series_of(spans) if spans.width else []

@@ -89,10 +89,10 @@ def derive(
     not fit, and what the lake raises.
     """
     parts = parts_of(finer, coarser)
-    series = lake.series(finer.name)
     begin = None if since is None else coarser.floor(since)
+    series = lake.series(finer.name, since=begin)
     inserted = updated = unchanged = 0
-    pieces = list(_pieces(series, finer, coarser, begin, max(1, rows_at_once // parts)))
+    pieces = list(_pieces(series, coarser, max(1, rows_at_once // parts)))
     for place, (symbols, first, end) in enumerate(pieces):
         told(place, len(pieces))
         found = lake.read(finer.name, symbols=symbols, since=first, before=end)
@@ -104,16 +104,14 @@ def derive(
 
 
 def _pieces(
-    series: Sequence[Series], finer: Interval, coarser: Interval, begin: datetime | None, candles: int
+    series: Sequence[Series], coarser: Interval, candles: int
 ) -> Iterator[tuple[list[str], datetime, datetime]]:
     """Symbols, the first open and the one to stop before, of about ``candles`` coarser candles each."""
-    wanted = [one for one in series if begin is None or finer.close_of(one.last) > begin]
     # the files of a lake lie in order of time: few stretches of many assets are less to read than the reverse
-    for start in range(0, len(wanted), candles):
-        some = wanted[start : start + candles]
+    for start in range(0, len(series), candles):
+        some = series[start : start + candles]
         symbols = sorted({one.symbol for one in some})
-        first = coarser.floor(min(one.first for one in some))
-        first, last = first if begin is None else max(first, begin), max(one.last for one in some)
+        first, last = coarser.floor(min(one.first for one in some)), max(one.last for one in some)
         step = coarser.step * max(1, candles // len(some))
         while first <= last:
             yield symbols, first, first + step

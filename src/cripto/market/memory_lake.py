@@ -74,11 +74,13 @@ class MemoryLake:
             told("nothing to compact", 0, 1)
         return Optimization(0, 0, 0, self.version())
 
-    def series(self, interval: str | None = None) -> list[Series]:
+    def series(self, interval: str | None = None, *, since: datetime | None = None) -> list[Series]:
         """See `CandleLake.series`."""
         candles = self._at(None)
         if interval is not None:
             candles = candles.filter(pl.col("interval") == parse_interval(interval).name)
+        if since is not None:
+            candles = candles.filter(pl.col("time") >= since)
         spans = candles.group_by("symbol", "quote", "interval").agg(
             first=pl.col("time").min(), last=pl.col("time").max(), candles=pl.len()
         )

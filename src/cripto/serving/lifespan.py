@@ -56,15 +56,17 @@ def background(
 
 
 async def _keep_fresh(services: Services, refresh_seconds: float, loaded: Callable[[], None]) -> None:
-    failures, told = 0, False
+    failures, given_way, told = 0, False, False
     while True:
         # a store that hangs must not keep the process from stopping: the thread ends by its own time limit
         # and the first load, which everybody waits for, gives way to nothing
         for service in services:
-            await aside(partial(services.refresh, service), urgent=not told)
-        if services.predict and not told:
+            await aside(partial(services.refresh, service), urgent=not given_way)
+            if services.predict and not given_way:
+                given_way = True
+                libraries_give_way()
+        if given_way and not told:
             told = True
-            libraries_give_way()
             loaded()
         if services.all_predict:
             failures = 0

@@ -168,6 +168,43 @@ def test_a_default_interval_without_a_release_leaves_the_others_alone() -> None:
     assert Client(houses.app()).get("/symbol/BTC?intervalo=1h").status_code == 200
 
 
+def test_an_interval_without_candles_leaves_the_others_alone() -> None:
+    houses = TwoHouses("BTC", hourly=False)
+    houses.registry.publish(draft(HOUR_VERSION, interval="1h"))
+    Services(houses.service, [houses.hourly]).refresh_all()
+    client = Client(houses.app())
+    assert client.get("/symbol/BTC").status_code == 200
+    problem(client.get("/symbol/BTC?intervalo=1h"), 404, "ativo-desconhecido")
+    value = client.get("/health").json()
+    assert value["status"] == "degraded"
+    assert [(one["interval"], one["reason"]) for one in value["degraded"]] == [("1h", "sem-candles")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "stale"),
+    [
+        (0, ("atual", 0), False),
+        (59, ("atual", 0), False),
+        (60, ("atrasado", 1), False),
+        (90, ("atrasado", 1), True),
+    ],
+)
+def test_a_quarter_of_an_hour_is_missed_after_a_minute(seconds: int, told: tuple[str, int], stale: bool) -> None:
+    house, quarter = House(), INTERVALS["15m"]
+    house.lake.upsert(random_walk(["BTC"], 80, quarter, LAST_CLOSE - 80 * quarter.step))
+    house.registry.publish(draft(HOUR_VERSION, interval="15m"))
+    service = PredictionService(house.registry, house.lake, clock=house.clock, interval="15m")
+    house.clock.time = LAST_CLOSE + quarter.step + timedelta(seconds=seconds)
+    service.refresh()
+    client = Client(create_app(service, version="1.2.3", clock=house.clock))
+    data, listed = client.get("/symbol/BTC").json()["dados"], client.get("/symbols").json()["ativos"][0]
+    assert (data["situacao"], data["candles_em_atraso"]) == told
+    assert (listed["situacao"], listed["candles_em_atraso"]) == told
+    health = client.get("/health").json()
+    assert health["candles"]["behind"] == told[1]
+    assert ("candles-atrasados" in {one["reason"] for one in health["degraded"]}) == stale
+
+
 def test_health_is_unhealthy_while_no_interval_can_predict() -> None:
     health = Client(TwoHouses("BTC").app()).get("/health")
     assert (health.status_code, health.json()["status"], health.json()["degraded"]) == (503, "unhealthy", [])
