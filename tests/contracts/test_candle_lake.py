@@ -253,9 +253,9 @@ def test_a_stretch_of_time_is_read_from_its_first_open_on_and_before_its_end(lak
     lake.upsert(candles)
     first, end = START + 3 * DAILY.step, START + 6 * DAILY.step
     inside = candles.filter(pl.col("time") >= first, pl.col("time") < end)
-    assert_frame_equal(lake.read("1d", since=first, before=end), inside)
+    assert_frame_equal(lake.read("1d", since=first, until=end), inside)
     assert_frame_equal(lake.read("1d", since=first), candles.filter(pl.col("time") >= first))
-    assert lake.read("1d", before=START).is_empty()
+    assert lake.read("1d", until=START).is_empty()
 
 
 def test_series_since_a_moment_are_those_of_candles_from_then_on(lake: CandleLake) -> None:

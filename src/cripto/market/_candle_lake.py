@@ -76,15 +76,14 @@ class CandleLake(Protocol):
         interval: str,
         *,
         symbols: Collection[str] | None = None,
-        version: int | None = None,
         since: datetime | None = None,
-        before: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """Candles of one interval, all columns, sorted by symbol, quote and time; empty if there are none.
 
-        ``symbols`` restricts them (``None``: all), and so do ``since``, the first open that is wanted, and
-        ``before``, the first that is not any more (UTC). ``version`` reads the lake as it was; `InvalidInput` if
-        it never had that version.
+        ``symbols`` restricts them (``None``: all), ``since`` to those that open then or later, ``until`` to those
+        that open before. ``version`` reads the lake as it was; `InvalidInput` if it never had that version.
         """
         ...
 

@@ -23,7 +23,7 @@ from cripto.market._commit_watch import CommitWatch
 from cripto.market._compaction import compacted, intervals_of, vacuumed
 from cripto.market._delta_errors import reason, translated
 from cripto.market._recent import HeldRecent, continued, last_of_each, spans_of
-from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, of_times, since, until, window
+from cripto.market._sql import COLUMNS, SAME_KEY, after, between, from_on, of_interval, of_symbols, until, window
 from cripto.market._upserting import Difference, difference, distinct, slices
 from cripto.market.schema import CANDLE_SCHEMA, empty_candles, sorted_by
 from cripto.storage import ObjectStore
@@ -81,13 +81,13 @@ class DeltaLake:
         interval: str,
         *,
         symbols: Collection[str] | None = None,
-        version: int | None = None,
         since: datetime | None = None,
-        before: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """See `CandleLake.read`."""
         table = self._open(version)
-        wanted = [of_interval(interval), *of_symbols(symbols), *of_times(since, before)]
+        wanted = [of_interval(interval), *of_symbols(symbols), *between(since, until)]
         return sorted_by(_select(table, *wanted), *_ORDER)
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
@@ -105,7 +105,7 @@ class DeltaLake:
         found = None
         if held is not None and (held.table, held.candles) == (identity, candles):
             found = continued(
-                held, files, step, lambda moment: _select(table, of_interval(interval), since(moment))
+                held, files, step, lambda moment: _select(table, of_interval(interval), from_on(moment))
             )
         if found is None:
             found = _recent(
@@ -144,7 +144,7 @@ class DeltaLake:
             self._open(),
             'SELECT symbol, quote, "interval", min("time") AS "first", max("time") AS "last", count(*) AS candles',
             *([] if interval is None else [of_interval(interval)]),
-            *of_times(since, None),
+            *between(since, None),
             then='GROUP BY symbol, quote, "interval"',
         )
         return series_of(spans) if spans.width else []

@@ -95,7 +95,7 @@ def derive(
     pieces = list(_pieces(series, coarser, max(1, rows_at_once // parts)))
     for place, (symbols, first, end) in enumerate(pieces):
         told(place, len(pieces))
-        found = lake.read(finer.name, symbols=symbols, since=first, before=end)
+        found = lake.read(finer.name, symbols=symbols, since=first, until=end)
         change = lake.upsert(derived(found, finer, coarser), replace=replace)
         inserted, updated = inserted + change.inserted, updated + change.updated
         unchanged += change.unchanged

@@ -45,9 +45,9 @@ class MemoryLake:
         interval: str,
         *,
         symbols: Collection[str] | None = None,
-        version: int | None = None,
         since: datetime | None = None,
-        before: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """See `CandleLake.read`."""
         parse_interval(interval)
@@ -56,8 +56,8 @@ class MemoryLake:
             candles = candles.filter(pl.col("symbol").is_in(list(symbols)))
         if since is not None:
             candles = candles.filter(pl.col("time") >= since)
-        if before is not None:
-            candles = candles.filter(pl.col("time") < before)
+        if until is not None:
+            candles = candles.filter(pl.col("time") < until)
         return sorted_by(candles, *_ORDER)
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
