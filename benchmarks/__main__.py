@@ -19,6 +19,7 @@ RUNS = (
     ("refusals", ()),
     ("servers", ()),
     ("start", ()),
+    ("intervals", ()),
     ("read_recent", ()),
     ("lake_size", ()),
     ("import_candles", (DAILY,)),

@@ -111,7 +111,7 @@ def page(assets: int) -> bytes:
         )
         for number in range(assets)
     ]
-    return SymbolList(total=assets, ativos=listed, proximo=None).to_bytes()
+    return SymbolList(intervalo="1d", total=assets, ativos=listed, proximo=None).to_bytes()
 
 
 if __name__ == "__main__":

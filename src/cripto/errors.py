@@ -10,6 +10,8 @@
     │   ├── InsufficientHistory     fewer candles than the features need
     │   ├── HistoryGap              the feature window crosses a gap
     │   ├── InvalidInput            an argument, name or file that cannot be used
+    │   │   └── UnknownInterval     no candle interval of that name
+    │   ├── IntervalNotServed       a candle interval that this server has no forecasts of
     │   ├── UnknownRelease          no such release in the store
     │   ├── UnknownPair             the exchange does not list it
     │   └── Unauthorized            a wrong or missing administrator token
@@ -42,6 +44,7 @@ __all__ = [
     "ExchangeUnavailable",
     "HistoryGap",
     "InsufficientHistory",
+    "IntervalNotServed",
     "InvalidAsset",
     "InvalidInput",
     "InvalidSettings",
@@ -58,6 +61,7 @@ __all__ = [
     "TrainingRefused",
     "Unauthorized",
     "UnknownAsset",
+    "UnknownInterval",
     "UnknownPair",
     "UnknownRelease",
     "WriteConflict",
@@ -137,6 +141,23 @@ class HistoryGap(CallerError):
 
 class InvalidInput(CallerError):
     """An argument, a name or a file that cannot be used, with the reason."""
+
+
+class UnknownInterval(InvalidInput):
+    """No candle interval has that name; ``known`` holds those that there are, shortest first."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.known = tuple(known)
+        super().__init__(f"unknown interval {name!r}; known: {', '.join(self.known)}")
+
+
+class IntervalNotServed(CallerError):
+    """A known candle interval that is not served here; ``served`` holds those that are, the default first."""
+
+    def __init__(self, interval: str, served: Sequence[str]) -> None:
+        self.interval = interval
+        self.served = tuple(served)
+        super().__init__(f"interval {interval} is not served here; {', '.join(self.served)} are")
 
 
 class UnknownRelease(CallerError):

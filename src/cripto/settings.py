@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cripto.domain.asset import parse_quote
-from cripto.domain.interval import parse_interval
+from cripto.domain.interval import INTERVALS, parse_interval
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import InvalidInput, InvalidSettings
 
@@ -39,6 +39,11 @@ def _interval(name: str) -> str:
         return parse_interval(name).name
     except InvalidInput as error:
         raise ValueError(str(error)) from error
+
+
+def _intervals(text: str) -> str:
+    names = dict.fromkeys(_interval(part.strip()) for part in text.split(",") if part.strip())
+    return ",".join(sorted(names, key=list(INTERVALS).index))
 
 
 def _quotes(text: str) -> str:
@@ -91,6 +96,8 @@ class Settings(BaseSettings):
     """S3 bucket of the store, used where `CRIPTO_STORE` is not set. Without either, the folder `var/store`."""
     interval: Annotated[str, AfterValidator(_interval)] = "1d"
     """Candle interval that is trained on and served."""
+    intervals: Annotated[str, NoDecode, AfterValidator(_intervals)] | None = None
+    """Further intervals served beside it, for who asks `?intervalo=`, separated by commas. Default none."""
     quote: Annotated[str, NoDecode, AfterValidator(_quotes)] = "USDT,USDC,USD,EUR,BRL"
     """Quotes in order of preference, separated by commas. An asset known only in another is served in that one."""
     release: Annotated[str, AfterValidator(_release)] | None = None
@@ -132,6 +139,11 @@ class Settings(BaseSettings):
         if self.bucket_name is not None:
             return f"s3://{self.bucket_name}"
         return (Path.cwd() / "var" / "store").as_uri()
+
+    @property
+    def further_intervals(self) -> tuple[str, ...]:
+        """The intervals served beside the default one, shortest first."""
+        return tuple(name for name in (self.intervals or "").split(",") if name not in ("", self.interval))
 
     @property
     def quotes(self) -> tuple[str, ...]:

@@ -50,11 +50,12 @@ def test_each_metric_has_a_heading_and_each_heading_a_metric() -> None:
     from cripto.market.lake import open_lake
     from cripto.registry import ReleaseRegistry
     from cripto.serving.metrics import Metrics
+    from cripto.serving.services import Services
     from cripto.storage import MemoryStore
 
     clock = SystemClock()
     service = PredictionService(ReleaseRegistry(MemoryStore()), open_lake("memory://"), clock=clock, interval="1d")
-    exported = set(re.findall(r"^# TYPE (\S+) ", Metrics(service, clock).render().decode(), re.M))
+    exported = set(re.findall(r"^# TYPE (\S+) ", Metrics(Services(service), clock).render().decode(), re.M))
     found = {name for name in headings("metrics.md") if name.startswith("cripto_")}
     assert {name for name in exported if name.startswith("cripto_")} == found
 

@@ -237,3 +237,40 @@ def test_an_optimized_lake_holds_the_same_candles_and_the_second_time_nothing_is
 def test_files_are_kept_for_a_week_at_least(lake: CandleLake) -> None:
     with pytest.raises(InvalidInput, match="7 days"):
         lake.optimize(keep=timedelta(days=6))
+
+
+def test_without_replacing_what_is_held_stays_and_what_is_new_arrives(lake: CandleLake) -> None:
+    held = random_walk(["BTC"], 10)
+    lake.upsert(held)
+    other = random_walk(["BTC"], 12, seed=1)
+    assert lake.upsert(other, replace=False) == Upsert(2, 0, 10, 1)
+    assert_frame_equal(lake.read("1d"), pl.concat([held, other.tail(2)]))
+    assert lake.upsert(other, replace=False) == Upsert(0, 0, 12, 1)
+
+
+def test_a_stretch_of_time_is_read_from_its_first_open_on_and_before_its_end(lake: CandleLake) -> None:
+    candles = random_walk(["BTC", "ETH"], 10)
+    lake.upsert(candles)
+    first, end = START + 3 * DAILY.step, START + 6 * DAILY.step
+    inside = candles.filter(pl.col("time") >= first, pl.col("time") < end)
+    assert_frame_equal(lake.read("1d", since=first, until=end), inside)
+    assert_frame_equal(lake.read("1d", since=first), candles.filter(pl.col("time") >= first))
+    assert lake.read("1d", until=START).is_empty()
+
+
+def test_series_since_a_moment_are_those_of_candles_from_then_on(lake: CandleLake) -> None:
+    lake.upsert(pl.concat([random_walk(["BTC"], 10), random_walk(["OLD"], 3)]))
+    (found,) = lake.series("1d", since=START + 7 * DAILY.step)
+    assert (found.symbol, found.first, found.candles) == ("BTC", START + 7 * DAILY.step, 3)
+    assert lake.series(since=START + 20 * DAILY.step) == []
+
+
+def test_the_last_candles_of_several_intervals_are_each_held(lake: CandleLake) -> None:
+    daily, hourly = random_walk(["BTC"], 10), random_walk(["BTC"], 50, HOURLY)
+    lake.upsert(pl.concat([daily.head(9), hourly]))
+    for _ in range(2):
+        assert_frame_equal(lake.recent("1d", 3), daily.head(9).tail(3))
+        assert_frame_equal(lake.recent("1h", 5), hourly.tail(5))
+    lake.upsert(daily)
+    assert_frame_equal(lake.recent("1d", 3), daily.tail(3))
+    assert_frame_equal(lake.recent("1h", 5), hourly.tail(5))

@@ -6,8 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from cripto.market.deriving import derived
 from cripto.market.identity import after_last_break
 from cripto.market.lake import open_lake
+from tests.doubles.candles import DAILY, HOURLY
 from tests.doubles.processes import command, serving
 
 
@@ -69,3 +71,14 @@ def test_no_real_series_breaks(daily_file: Path, hourly_file: Path, gap_file: Pa
             real=(pl.col("open") > 0) & (pl.col("close").shift() > 0).over("symbol"),
         )
         assert step.filter("real")["ratio"].max() < 1.07  # type: ignore[operator]
+
+
+def test_days_made_of_real_hours_are_the_days_that_the_exchange_tells(daily_file: Path, hourly_file: Path) -> None:
+    hours, days = pl.read_parquet(hourly_file), pl.read_parquet(daily_file)
+    spot = hours.filter(pl.col("source").str.starts_with("binance_spot"))  # the others are perpetual contracts
+    made = derived(spot.with_columns(interval=pl.lit("1h")), HOURLY, DAILY)
+    both = made.join(days, on=["symbol", "quote", "time"], suffix="_told")
+    assert sorted(both["symbol"].unique()) == ["PEPE", "SHIB"]
+    assert both.height == 1698
+    for name in ("open", "high", "low", "close", "volume"):
+        assert both[name].equals(both[f"{name}_told"]), name

@@ -17,7 +17,8 @@ from cripto.market.lake import open_lake
 from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, open_store
 from cripto.training import TrainingPlan, TrainingResult, train
-from tests.doubles.candles import random_walk
+from tests.doubles.candles import HOURLY, random_walk
+from tests.doubles.processes import command
 from tests.unit.training.toys import NOW, QUICK, lake_of
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,8 @@ from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore
 from cripto.domain.clock import FixedClock
 from cripto.training import TrainingPlan, train
-from tests.doubles.candles import random_walk
+from tests.doubles.candles import HOURLY, random_walk
+from tests.doubles.processes import command
 from tests.unit.training.toys import NOW, lake_of
 
 lake = lake_of(random_walk(["BTC", "ETH", "ADA"], 260))
@@ -110,3 +112,15 @@ def test_real_hourly_candles_are_trained_on_a_stated_sample(hourly_file: Path) -
     assert training["rows"] > 600_000
     assert {sample["rows"] for sample in training["sample"].values()} == {150_000}
     assert all(abs(metrics["skill"]) < 0.05 for metrics in result.metrics.values())
+
+
+@pytest.mark.slow
+def test_another_interval_is_trained_for_its_own_channel(tmp_path: Path) -> None:
+    url = (tmp_path / "store").as_uri()
+    open_lake(url).upsert(random_walk(["BTC", "ETH"], 400, HOURLY))
+    done = command("train", "--interval", "1h", "--json", env={"CRIPTO_STORE": url}, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["promoted"]
+    assert [info.key for info in open_store(url).list("models/channels/")] == [
+        "models/channels/production-1h.json"
+    ]

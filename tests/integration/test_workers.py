@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 
 from cripto.domain.clock import SystemClock
+from cripto.market.lake import open_lake
 from cripto.registry import ReleaseRegistry
 from cripto.storage import open_store
+from tests.doubles.candles import HOURLY, random_walk
 from tests.doubles.processes import command, free_port
 from tests.integration.live import until
 from tests.integration.serving_store import ask, filled_store
+from tests.unit.forecasting.toys import draft
 
 COUNTED = 'cripto_http_requests_total{method="GET",route="/symbol/{ativo}",status="200"}'
 
@@ -62,11 +65,12 @@ class Service:
 
 
 @contextmanager
-def two_workers(url: str, cwd: Path, *, code: int = 0) -> Iterator[Service]:
+def two_workers(url: str, cwd: Path, *, code: int = 0, intervals: str = "") -> Iterator[Service]:
     port = free_port()
     settings = {
         "CRIPTO_STORE": url,
         "CRIPTO_WORKERS": "2",
+        "CRIPTO_INTERVALS": intervals,
         "CRIPTO_REFRESH_SECONDS": "3600",
         "CRIPTO_RELOAD_SECONDS": "0",
         "PORT": str(port),
@@ -120,16 +124,27 @@ def test_two_workers_count_as_one_and_a_dead_one_is_replaced(tmp_path: Path) -> 
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def test_a_reload_of_one_worker_is_followed_by_the_other(tmp_path: Path) -> None:
+def test_a_reload_of_one_worker_is_followed_by_the_other_in_every_interval(tmp_path: Path) -> None:
     url = filled_store(tmp_path)
-    with two_workers(url, tmp_path) as service:
+    open_lake(url).upsert(random_walk(["BTC", "ETH"], 80, HOURLY))
+    registry = ReleaseRegistry(open_store(url))
+
+    def promoted(version: str) -> None:
+        registry.promote(registry.publish(draft(version, interval="1h")).release, "1d", SystemClock())
+
+    promoted("20250729-2200")
+    with two_workers(url, tmp_path, intervals="1h") as service:
+        for name in ("assets", "assets_behind"):
+            assert service.metrics()[f'cripto_{name}{{interval="1h"}}'] == 2
+        assert b'"intervalo":"1h"' in ask(service.port, "/symbol/BTC?intervalo=1h")
         filled_store(tmp_path, "20250801-0000")
-        registry = ReleaseRegistry(open_store(url))
         registry.promote(registry.versions()[-1], "1d", SystemClock())
+        promoted("20250801-0100")
         assert b"20250801-0000" in ask(service.port, "/reload")
-        new = 'cripto_release_info{interval="1d",release="20250801-0000"}'
-        old = 'cripto_release_info{interval="1d",release="20250729-2130"}'
-        until(lambda: all(new in found and old not in found for found in service.scrapes()))
+        told = 'cripto_release_info{{interval="{}",release="{}"}}'
+        new = {told.format("1d", "20250801-0000"), told.format("1h", "20250801-0100")}
+        old = {told.format("1d", "20250729-2130"), told.format("1h", "20250729-2200")}
+        until(lambda: all(new <= found.keys() and not old & found.keys() for found in service.scrapes()))
         assert service.metrics()["cripto_reloads_total"] == 1
 
 

@@ -43,6 +43,8 @@ def test_what_kubernetes_injects_for_our_service_is_no_setting(monkeypatch: pyte
         ("CRIPTO_STORE", "/srv/store"),
         ("CRIPTO_STORE", "http://bucket"),
         ("CRIPTO_INTERVAL", "1D"),
+        ("CRIPTO_INTERVALS", "1h,1w"),
+        ("CRIPTO_INTERVALS", "1h 4h"),
         ("CRIPTO_QUOTE", "USDT,US$"),
         ("CRIPTO_RELEASE", "latest"),
         ("CRIPTO_REFRESH_SECONDS", "0"),
@@ -122,3 +124,14 @@ def test_origins_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().origins == ("https://a.example", "http://localhost:3000", "http://[::1]:3000")
     monkeypatch.setenv("CRIPTO_CORS_ORIGINS", "*")
     assert load_settings().origins == ("*",)
+
+
+@pytest.mark.parametrize(
+    ("text", "further"),
+    [("", ()), ("1h", ("1h",)), (" 4h, 1h ,1h,", ("1h", "4h")), ("1d,1h", ("1h",)), ("1d", ())],
+)
+def test_further_intervals_are_unique_in_order_and_without_the_default_one(
+    text: str, further: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRIPTO_INTERVALS", text)
+    assert load_settings().further_intervals == further

@@ -1,10 +1,11 @@
-"""``cripto candles``: import and check candles, and keep their table quick to read."""
+"""``cripto candles``: import, derive and check candles, and keep their table quick to read."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,9 @@ from cripto.cli.wiring import installation
 from cripto.domain.interval import Interval, parse_interval
 from cripto.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
 __all__ = ["build"]
 
 _SHOWN = 10
@@ -22,9 +26,10 @@ _SHOWN = 10
 
 def build() -> typer.Typer:
     """Return the commands of the group."""
-    group = typer.Typer(no_args_is_help=True, help="Import, check and optimize candles.")
+    group = typer.Typer(no_args_is_help=True, help="Import, derive, check and optimize candles.")
     group.command("import")(import_files)
     group.command("check")(check)
+    group.command("derive")(derive)
     group.command("optimize")(optimize)
     return group
 
@@ -131,6 +136,48 @@ def check(
         raise typer.Exit(FOUND)
 
 
+def derive(
+    finer: Annotated[str, typer.Option("--from", help="Interval of the candles that are there.")],
+    coarser: Annotated[list[str], typer.Option("--to", help="Interval of those to make; may be given again.")],
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="UTC; all by default.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write over candles that are there already, an exchange's too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make coarser candles of finer ones, where every one of these is there. Deriving twice changes nothing.
+
+    Candles that are there already stay as they are, unless --replace is given.
+    """
+    from cripto.market.deriving import derive, parts_of
+
+    parts = installation()
+    source, targets = parse_interval(finer), [parse_interval(name) for name in dict.fromkeys(coarser)]
+    for target in targets:
+        parts_of(source, target)  # before the first of them is made
+    begin = None if since is None else since.replace(tzinfo=UTC)
+    changes = {}
+    with progress_bar() as bars:
+        for target in targets:
+            task = bars.add_task(f"{source} to {target}", total=None)
+            changes[target.name] = derive(
+                parts.lake,
+                source,
+                target,
+                begin,
+                replace=replace,
+                told=partial(_advance, bars, task),
+            )
+    if as_json:
+        print_json({"from": source.name, "to": {name: asdict(change) for name, change in changes.items()}})
+        return
+    for name, change in changes.items():
+        told = f"{change.inserted} new, {change.updated} changed, {change.unchanged} left as they were"
+        output.print(f"{source} to {name}: {told}", markup=False)
+
+
 def optimize(
     keep_days: Annotated[
         int, typer.Option(min=7, help="Every version that was current within these days stays readable.")
@@ -160,6 +207,10 @@ def optimize(
             f"version {done.version}",
             markup=False,
         )
+
+
+def _advance(bars: "Progress", task: "TaskID", done: int, of: int) -> None:
+    bars.update(task, completed=done, total=of)
 
 
 def _show(report: dict[str, Any]) -> None:

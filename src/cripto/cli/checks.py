@@ -165,10 +165,10 @@ def _network(parts: Installation) -> Check:
 def _candles(parts: Installation) -> Check:
     from cripto.market.quality import check_lake
 
-    series = check_lake(parts.lake, parts.settings.interval, now=parts.clock.now()).series
+    series = check_lake(parts.lake, parts.interval, now=parts.clock.now()).series
     if not series:
         remedy = "import some with `cripto candles import`"
-        return Check(PREDICTING, "input data", "failed", f"no {parts.settings.interval} candles", remedy)
+        return Check(PREDICTING, "input data", "failed", f"no {parts.interval} candles", remedy)
     gaps = sum(item.gaps > 0 for item in series)
     stale = sum(item.behind > 0 for item in series)
     detail = f"{len(series)} series; {gaps} with gaps, {stale} behind the clock"
@@ -186,7 +186,7 @@ def _models(parts: Installation) -> Check:
 
 
 def _predictions(parts: Installation) -> Check:
-    symbols = sorted({series.symbol for series in parts.lake.series(parts.settings.interval)})
+    symbols = sorted({series.symbol for series in parts.lake.series(parts.interval)})
     outcomes = parts.service.forecasts(symbols)
     symbols = [symbol for symbol in symbols if not isinstance(outcomes[symbol], RetiredAsset)]
     outcomes = {symbol: outcomes[symbol] for symbol in symbols}

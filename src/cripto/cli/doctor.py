@@ -5,7 +5,7 @@ import typer
 from cripto.cli.checks import GROUPS, every_check
 from cripto.cli.console import output, print_json, table
 from cripto.cli.exits import FOUND
-from cripto.cli.options import AsJson
+from cripto.cli.options import AsJson, OfInterval
 from cripto.cli.wiring import installation
 
 __all__ = ["doctor"]
@@ -13,12 +13,12 @@ __all__ = ["doctor"]
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
 
 
-def doctor(as_json: AsJson = False) -> None:
+def doctor(interval: OfInterval = None, as_json: AsJson = False) -> None:
     """Check what usually goes wrong: permissions, files, integrity, the server, resources, candles, predictions.
 
     Exit code 1 if a check failed.
     """
-    checks = list(every_check(installation()))
+    checks = list(every_check(installation(interval)))
     if as_json:
         print_json({"checks": [check.to_json() for check in checks]})
     else:

@@ -7,7 +7,7 @@ import typer
 
 from cripto.cli.console import output, print_json, table
 from cripto.cli.exits import FOUND
-from cripto.cli.options import AsJson, Version
+from cripto.cli.options import AsJson, OfInterval, Version
 from cripto.cli.signing import keygen, sign
 from cripto.cli.wiring import Installation, installation
 from cripto.domain.clock import rfc3339
@@ -134,23 +134,23 @@ def verify(version: Version, as_json: AsJson = False) -> None:
 
 
 def promote(version: Version, as_json: AsJson = False) -> None:
-    """Make every replica serve this release. Promoting the promoted one is fine."""
+    """Make every replica serve this release, for the interval it is of. Promoting the promoted one is fine."""
     parts = installation()
     _say(parts.registry.promote(ReleaseVersion.parse(version), parts.settings.interval, parts.clock), as_json)
 
 
-def rollback(as_json: AsJson = False) -> None:
+def rollback(interval: OfInterval = None, as_json: AsJson = False) -> None:
     """Make every replica serve the release that was promoted before the current one."""
-    parts = installation()
-    interval = parts.settings.interval
-    _say(parts.registry.rollback(interval, interval, parts.clock), as_json)
+    parts = installation(interval)
+    _say(parts.registry.rollback(parts.interval, parts.settings.interval, parts.clock), as_json)
 
 
 def promoted(parts: Installation) -> ReleaseVersion | None:
     """The release that a server of this installation would load now, or ``None``."""
     settings = parts.settings
     try:
-        return parts.registry.resolve(settings.interval, settings.interval, settings.release)
+        pin = settings.release if parts.interval == settings.interval else None
+        return parts.registry.resolve(parts.interval, settings.interval, pin)
     except NoRelease:
         return None
 

@@ -7,7 +7,7 @@ import typer
 
 from cripto.cli.console import errors, output, print_json, table
 from cripto.cli.exits import exit_code
-from cripto.cli.options import AsJson
+from cripto.cli.options import AsJson, OfInterval
 from cripto.cli.wiring import installation
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.errors import CallerError, CriptoError
@@ -17,13 +17,14 @@ __all__ = ["predict"]
 
 def predict(
     assets: Annotated[list[str], typer.Argument(metavar="ATIVO...", help="Asset symbols: BTC ETH.")],
+    interval: OfInterval = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the predictions for some assets, by the same release and candles as the API serves.
 
     An asset that cannot be predicted is named on standard error, and the others are printed all the same.
     """
-    service = installation().service
+    service = installation(interval).service
     service.load()
     answers: list[dict[str, Any]] = []
     failures: list[tuple[str, CriptoError]] = []

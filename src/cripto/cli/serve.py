@@ -71,6 +71,7 @@ def application(parts: Installation, fleet: "Fleet | None" = None) -> "Applicati
     with _absent("pydantic.v1"):
         return create_app(
             parts.service,
+            others=[parts.at(name).service for name in settings.further_intervals],
             version=version("cripto"),
             clock=parts.clock,
             admin_token=None if settings.admin_token is None else settings.admin_token.get_secret_value(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cripto.cli.console import output, print_json, progress_bar, table
-from cripto.cli.options import AsJson
+from cripto.cli.options import AsJson, OfInterval
 from cripto.cli.wiring import Installation, installation
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ def train(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Models fitted side by side; one a core by default.")
     ] = None,
+    interval: OfInterval = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the five models on the store's candles, score them on a hold-out, and publish a release.
 
-    The first release of a store is promoted by itself. Exit code 3 if the candles do not do.
+    The first release of a store and interval is promoted by itself. Exit code 3 if the candles do not do.
     """
-    result = train_release(installation(), promote=promote, seed=seed, jobs=jobs)
+    result = train_release(installation(interval), promote=promote, seed=seed, jobs=jobs)
     if as_json:
         print_json(to_json(result))
     else:
@@ -54,7 +55,8 @@ def train_release(
     if jobs is not None:
         chosen["jobs"] = jobs
     plan = TrainingPlan(
-        interval=parts.settings.interval,
+        interval=parts.interval,
+        default_interval=parts.settings.interval,
         quotes=parts.settings.quotes,
         promote=promote,
         source_revision=source_revision(),

@@ -5,7 +5,7 @@ from cripto.cli.models import bare_name, promoted
 from cripto.cli.serve import listen, run
 from cripto.cli.train import show, train_release
 from cripto.cli.wiring import Installation, installation
-from cripto.errors import TrainingRefused
+from cripto.errors import CriptoError, TrainingRefused
 
 __all__ = ["up"]
 
@@ -20,6 +20,8 @@ def up() -> None:
         errors.print(f"store: {parts.settings.store_url}", markup=False)
         _ensure_candles(parts)
         _ensure_release(parts)
+        for name in parts.settings.further_intervals:
+            _ensure_further(parts.at(name))
         host, port = listener.getsockname()[:2]
         errors.print(f"serving on http://{host}:{port} (docs at /docs); stop with Ctrl+C", markup=False)
         run(parts, listener)
@@ -32,6 +34,19 @@ def _ensure_release(parts: Installation) -> None:
         show(train_release(parts))
     else:
         errors.print(f"release: {version}", markup=False)
+
+
+def _ensure_further(parts: Installation) -> None:
+    """Train what an interval beside the default one lacks, if there are candles of it; say so if not."""
+    try:
+        if not parts.lake.series(parts.interval):
+            hint = "`cripto candles import` or `derive` them"
+            errors.print(f"interval {parts.interval}: no candles yet; {hint}", markup=False)
+            return
+        errors.print(f"interval {parts.interval}:", markup=False)
+        _ensure_release(parts)
+    except CriptoError as error:  # whatever it is, the others are served all the same
+        errors.print(f"interval {parts.interval}: {error}", markup=False)
 
 
 def _ensure_candles(parts: Installation) -> None:

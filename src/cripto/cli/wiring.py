@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,10 +28,31 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Installation:
-    """One configured installation; each part is made when it is first asked for."""
+    """One configured installation; each part is made when it is first asked for.
+
+    ``chosen`` is the interval it is about where that is not CRIPTO_INTERVAL, see `at`.
+    """
 
     settings: "Settings"
     clock: Clock
+    chosen: str | None = None
+
+    @property
+    def interval(self) -> str:
+        """The name of the candle interval it is about."""
+        return self.chosen or self.settings.interval
+
+    def at(self, interval: str | None) -> "Installation":
+        """The same installation for another interval, which shares store and lake; itself for ``None``.
+
+        Raises `UnknownInterval`.
+        """
+        if interval is None or parse_interval(interval).name == self.interval:
+            return self
+        other = replace(self, chosen=interval)
+        for part in ("store", "trust", "signer", "registry", "lake", "listings"):
+            other.__dict__[part] = getattr(self, part)
+        return other
 
     @cached_property
     def store(self) -> "ObjectStore":
@@ -85,14 +106,16 @@ class Installation:
         if disk is not None:
             releases = mirror = Mirror(watch, self.store, disk)
             kept = KeptReleases(mirror, ReleaseRegistry(disk, trust=self.trust))
-            last_good = LastGood(disk, parse_interval(settings.interval), releases=kept, bare=bare)
+            last_good = LastGood(disk, parse_interval(self.interval), releases=kept, bare=bare)
         return PredictionService(
             releases,
             self.lake,
             clock=self.clock,
-            interval=settings.interval,
+            interval=self.interval,
+            default_interval=settings.interval,
             quotes=settings.quotes,
-            pin=settings.release,
+            # one release is of one interval
+            pin=settings.release if self.interval == settings.interval else None,
             warm_assets=settings.warm_assets,
             bare=bare,
             last_good=last_good,
@@ -101,8 +124,11 @@ class Installation:
 
     @cached_property
     def bare(self) -> "BareModels | None":
-        """Joblibs without a release; nobody has signed them, so none are served where that is demanded."""
-        if self.trust.required:
+        """Joblibs without a release, which do not say their interval: they are taken for the default one's.
+
+        Nobody has signed them, so none are served where that is demanded.
+        """
+        if self.trust.required or self.interval != self.settings.interval:
             return None
         from cripto.forecasting.bare import BareModels, Disk
         from cripto.registry.convert import ConversionCache
@@ -110,17 +136,17 @@ class Installation:
         disk = None
         if self.disk is not None:
             disk = Disk(ConversionCache(self.disk, _warn), self.disk)
-        return BareModels(self.store, parse_interval(self.settings.interval), disk)
+        return BareModels(self.store, parse_interval(self.interval), disk)
 
     @cached_property
     def disk(self) -> "ObjectStore | None":
-        """Where this installation keeps copies: a store of its own below CRIPTO_CACHE_DIR, if that is set."""
+        """Where copies of this interval are kept: a store of its own below CRIPTO_CACHE_DIR, if that is set."""
         from cripto.storage import LocalStore
 
         settings = self.settings
         if settings.cache_dir is None:
             return None
-        what = "\n".join((settings.store_url, settings.interval, settings.quote))
+        what = "\n".join((settings.store_url, self.interval, settings.quote))
         return LocalStore(settings.cache_dir / hashlib.sha256(what.encode()).hexdigest()[:16])
 
 
@@ -128,11 +154,14 @@ def _warn(error: CriptoError) -> None:
     _LOG.warning("a conversion could not be kept on disk, or read from it: %s", error)
 
 
-def installation() -> Installation:
-    """Read the settings, and the keys they name, and return what they describe; nothing is connected to yet."""
+def installation(interval: str | None = None) -> Installation:
+    """Read the settings, and the keys they name, and return what they describe; nothing is connected to yet.
+
+    ``interval`` is what it is about, if not CRIPTO_INTERVAL; raise `UnknownInterval` if there is none of the name.
+    """
     from cripto.settings import load_settings
 
     parts = Installation(load_settings(), SystemClock())
     # a key that cannot be used stops every command at start, as any other setting does
     _ = parts.trust, parts.signer
-    return parts
+    return parts.at(interval)

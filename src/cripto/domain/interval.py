@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from cripto.errors import InvalidInput
+from cripto.errors import InvalidInput, UnknownInterval
 
 __all__ = ["INTERVALS", "Interval", "infer_interval", "parse_interval"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_GRACE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Interval:
     def step(self) -> timedelta:
         """The length as a ``timedelta``."""
         return timedelta(seconds=self.seconds)
+
+    @property
+    def grace(self) -> timedelta:
+        """How long after a close its candle may take to arrive before it is missed: a tenth, a minute at most."""
+        return min(self.step / 10, _LONGEST_GRACE)
 
     def is_aligned(self, time: datetime) -> bool:
         """Whether a candle of this interval may open at ``time``."""
@@ -64,11 +70,11 @@ INTERVALS = {
 
 
 def parse_interval(name: str) -> Interval:
-    """Return the interval called ``name``; raise `InvalidInput`."""
+    """Return the interval called ``name``; raise `UnknownInterval`."""
     try:
         return INTERVALS[name]
     except KeyError:
-        raise InvalidInput(f"unknown interval {name!r}; known: {', '.join(INTERVALS)}") from None
+        raise UnknownInterval(name, tuple(INTERVALS)) from None
 
 
 def infer_interval(opens: Sequence[datetime]) -> Interval:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -33,6 +33,15 @@ class HeldCandles:
     listings: Listings = field(default=_NOTHING_LISTED, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read last, the lake's frame it was cut from, and the latest version that holds the same."""
+
+    candles: HeldCandles
+    recent: pl.DataFrame
+    version: int | None
+
+
 class CandleFeed:
     """Windows of one interval, each asset in the first of ``quotes`` it has, from its last break on."""
 
@@ -40,6 +49,7 @@ class CandleFeed:
         self._lake = lake
         self._interval = interval
         self._quotes = tuple(quotes)
+        self._last: _Read | None = None
 
     def read(self, lookback: int, held: HeldCandles | None, listings: Listings = _NOTHING_LISTED) -> HeldCandles:
         """The lake's last candles: ``held`` itself where it is of this lookback and nothing has changed.
@@ -47,15 +57,24 @@ class CandleFeed:
         Raises what the lake raises.
         """
         version = self._lake.version()
-        if (
+        same = (
             held is not None
-            and (held.version, held.lookback) == (version, lookback)
+            and held.lookback == lookback
             and (held.listings is listings or held.listings.meaning == listings.meaning)
-        ):
+        )
+        last = self._last if self._last is not None and self._last.candles is held else None
+        if held is not None and same and version == (last or held).version:
             return held
-        frame = asset_series(self._lake.recent(self._interval.name, lookback), self._quotes, listings)
-        candles = self.cut(after_last_break(frame), lookback, version, listings)
-        _LOG.info("candles of %d assets were read, lake version %s", len(candles.windows.last_opens), version)
+        recent = self._lake.recent(self._interval.name, lookback)
+        if last is not None and same and last.recent is recent:
+            # what was committed is of another interval: the lake gave the very frame that it gave before
+            self._last = replace(last, version=version)
+            return last.candles
+        frame = after_last_break(asset_series(recent, self._quotes, listings))
+        candles = self.cut(frame, lookback, version, listings)
+        self._last = _Read(candles, recent, version)
+        assets = len(candles.windows.last_opens)
+        _LOG.info("%s candles of %d assets were read, lake version %s", self._interval, assets, version)
         return candles
 
     def cut(

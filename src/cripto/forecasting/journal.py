@@ -60,7 +60,8 @@ class Journal:
         if known.get(part) != repr(error):
             # what we raise ourselves needs no traceback
             unforeseen = None if isinstance(error, CriptoError) else error
-            _LOG.warning("the %s could not be renewed: %s", part, error, exc_info=unforeseen)
+            interval = self._status.interval
+            _LOG.warning("the %s of %s could not be renewed: %s", part, interval, error, exc_info=unforeseen)
 
     def forget(self, part: Part) -> None:
         """``part`` is well."""

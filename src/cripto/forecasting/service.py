@@ -69,6 +69,8 @@ class PredictionService:
     ) -> None:
         self.interval = parse_interval(interval)
         self._clock = clock
+        # a candle that has closed is missed once its grace is over, so boards live that much behind the clock
+        self._grace = self.interval.grace
         self._finder = Finder(
             releases,
             bare,
@@ -100,11 +102,11 @@ class PredictionService:
     def held(self, asset: str, now: datetime | None = None) -> Answer | None:
         """The answer of an upper-case symbol if it is at hand; never blocks, so the event loop may call it."""
         board = self._snapshot.board
-        return None if board is None else board.held(asset, now or self._clock.now())
+        return None if board is None else board.held(asset, (now or self._clock.now()) - self._grace)
 
     def all_held(self, assets: Iterable[str]) -> dict[str, Answer] | None:
         """The answers of all these upper-case symbols, of one state, if all are at hand; never blocks."""
-        board, now = self._snapshot.board, self._clock.now()
+        board, now = self._snapshot.board, self._settled()
         answers: dict[str, Answer] = {}
         for asset in assets:
             answer = None if board is None else board.held(asset, now)
@@ -120,19 +122,19 @@ class PredictionService:
         `StorageUnavailable` while there is nothing to answer from; `ModelRefused` if a model fails.
         """
         symbol = parse_asset(asset)
-        return self._board().answer(symbol, self._clock.now())
+        return self._board().answer(symbol, self._settled())
 
     def forecasts(self, assets: Iterable[str]) -> dict[str, Forecast | CriptoError]:
         """What becomes of each asset, in one batch, by upper-case symbol; raises what concerns no single one."""
         symbols = [parse_asset(asset) for asset in assets]
-        return self._board().forecasts(symbols, self._clock.now())
+        return self._board().forecasts(symbols, self._settled())
 
     def answers(self, assets: Iterable[str]) -> dict[str, Answer | CriptoError]:
         """The encoded answer of each upper-case symbol, or why it has none, in order and of one state.
 
         Raises what concerns no single asset, as `answer` does.
         """
-        return self._board().answers_of(assets, self._clock.now())
+        return self._board().answers_of(assets, self._settled())
 
     def windows(self) -> Windows:
         """The candles that answers are made from; raises as `answer` does while there is nothing."""
@@ -185,11 +187,11 @@ class PredictionService:
         _LOG.info("release %s is served from disk", release.version)
 
     def keep_told(self) -> float:
-        """Have the answers of the coming interval encoded before it begins, so that nobody waits when it does.
+        """Have the answers of the coming interval encoded before they are told, so that nobody waits for them.
 
         Returns after how many seconds there is more of that to do.
         """
-        board, now = self._snapshot.board, self._clock.now()
+        board, now = self._snapshot.board, self._settled()
         if board is not None:
             board.keep_told(now)
         ends = self.interval.close_of(self.interval.floor(now))
@@ -211,6 +213,10 @@ class PredictionService:
             refused=status.refused + self._finder.refused_files,
             candles=candle_state(self.interval, None if candles is None else candles.windows, self._clock.now()),
         )
+
+    def _settled(self) -> datetime:
+        """The time by which a candle that is not there is missed."""
+        return self._clock.now() - self._grace
 
     def _new_board(self, release: LoadedRelease, candles: HeldCandles, previous: Board | None = None) -> Board:
         return Board(
@@ -330,7 +336,7 @@ class PredictionService:
         """Refuse a release that fails on real candles where the one before it does not."""
         version = board.release.version
         try:
-            without = board.warm(self._clock.now())
+            without = board.warm(self._settled())
         except ModelRefused as error:
             raise ReleaseRefused(version, f"{error.model}: {error.reason}") from error
         failed = {asset: error for asset, error in without.items() if isinstance(error, ModelRefused)}
@@ -341,7 +347,7 @@ class PredictionService:
 
     def _warm(self, board: Board) -> None:
         try:
-            board.warm(self._clock.now())
+            board.warm(self._settled())
         except CriptoError as error:  # the release is served already: who asks is told
             _LOG.warning("the new candles could not be answered for in advance: %s", error)
 

@@ -43,7 +43,8 @@ class CandleState:
     ``sample`` counts assets served from the bundled sample, which ends when it ends and is never behind.
     Retired assets count among ``assets`` and nowhere else.
     ``behind`` counts the other assets that miss at least one candle. ``stale`` is whether even the freshest of
-    them has missed one, a tenth of an interval being granted to whoever collects.
+    them has missed one, a tenth of an interval being granted to whoever collects. ``gapped`` counts assets that
+    miss candles among their last ones, those that a forecast looks back on, and ``missing`` all these candles.
     """
 
     assets: int = 0
@@ -54,6 +55,8 @@ class CandleState:
     sample: int = 0
     behind: int = 0
     stale: bool = False
+    gapped: int = 0
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,12 @@ def candle_state(interval: Interval, windows: Windows | None, now: datetime) -> 
     """Sum up the candles of ``windows`` at ``now``."""
     if windows is None or not windows.last_opens:
         return CandleState()
-    closes = {last.symbol: interval.close_of(last.opened) for last in windows.last_candles if not last.retired}
-    if not closes:
+    traded = [last for last in windows.last_candles if not last.retired]
+    if not traded:
         return CandleState(assets=len(windows.last_candles))
+    closes = {last.symbol: interval.close_of(last.opened) for last in traded}
     oldest, newest = min(closes.values()), max(closes.values())
-    sample = {last.symbol for last in windows.last_candles if last.sample and not last.retired}
+    sample = {last.symbol for last in traded if last.sample}
     followed = [close for symbol, close in closes.items() if symbol not in sample]
     grace = interval.step / _GRACE_SHARE
     return CandleState(
@@ -93,6 +97,8 @@ def candle_state(interval: Interval, windows: Windows | None, now: datetime) -> 
         newest_age=max(0.0, (now - newest).total_seconds()),
         oldest_age=max(0.0, (now - oldest).total_seconds()),
         sample=len(sample),
-        behind=sum(interval.missed_since(close, now) > 0 for close in followed),
+        behind=sum(interval.missed_since(close, now - interval.grace) > 0 for close in followed),
         stale=bool(followed) and interval.missed_since(max(followed), now - grace) > 0,
+        gapped=sum(last.missing > 0 for last in traded),
+        missing=sum(last.missing for last in traded),
     )

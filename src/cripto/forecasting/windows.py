@@ -70,8 +70,8 @@ class Window:
 class LastCandle:
     """Where one asset's candles end, be they enough for a window or not: the last one's open (UTC) and source.
 
-    ``sample`` is whether any of its last ``lookback`` candles is of the bundled sample, ``retired`` whether no
-    exchange trades it any more.
+    ``sample`` is whether any of its last ``lookback`` candles is of the bundled sample, ``missing`` how many
+    candles lack between the first and the last of these, ``retired`` whether no exchange trades it any more.
     """
 
     symbol: str
@@ -79,6 +79,7 @@ class LastCandle:
     opened: datetime
     source: str
     sample: bool
+    missing: int = 0
     retired: bool = False
 
 
@@ -144,7 +145,7 @@ def read_windows(
     # Columns are taken over whole. A call into polars for each asset would let go of the interpreter and take it
     # again thousands of times, too quickly for a thread that waits for it, as the one that answers requests does.
     runs = list(_runs(candles["symbol"]))
-    columns = _Columns(candles, [stop - 1 for _, _, stop in runs], listings)
+    columns = _Columns(candles, [stop - 1 for _, _, stop in runs], interval, listings)
     for place, (symbol, first, stop) in in_turns(enumerate(runs)):
         start = max(first, stop - lookback)
         last = columns.last(place, symbol, start, stop)
@@ -171,8 +172,9 @@ def read_windows(
 class _Columns:
     """A frame's columns as arrays, and what its ``lasts`` rows say in words."""
 
-    def __init__(self, frame: pl.DataFrame, lasts: list[int], listings: Listings) -> None:
+    def __init__(self, frame: pl.DataFrame, lasts: list[int], interval: Interval, listings: Listings) -> None:
         self._frame = frame
+        self._step = interval.seconds * 1_000_000
         self._listings = listings
         self._bytes = np.empty(len(frame), dtype=_BYTES)
         self._bytes["time"] = self.times = frame["time"].dt.epoch("us").to_numpy()
@@ -190,6 +192,7 @@ class _Columns:
             opened=_moment(self.times[stop - 1]),
             source=self._sources[place],
             sample=bool(self._samples[stop] > self._samples[start]),
+            missing=int(self.times[stop - 1] - self.times[start]) // self._step - (stop - 1 - start),
             retired=self._listings.retired(symbol, self._quotes[place]),
         )
 

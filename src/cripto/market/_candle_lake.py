@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import polars as pl
@@ -59,9 +59,11 @@ class CandleLake(Protocol):
         """
         ...
 
-    def upsert(self, candles: pl.DataFrame) -> Upsert:
+    def upsert(self, candles: pl.DataFrame, *, replace: bool = True) -> Upsert:
         """Write what differs from what is held; commit nothing if nothing does.
 
+        Without ``replace`` only new candles are written, and those that are held stay as they are, whoever wrote
+        them and however late: they count as unchanged.
         Of rows with the same key the last wins. Safe against other writers. A large frame is committed in parts,
         in order of time, so a killed upsert leaves whole candles and may be repeated. Raises `InvalidInput` for a
         frame without the columns of ``cripto.market.schema`` or with nulls, `WriteConflict` if others kept
@@ -70,12 +72,18 @@ class CandleLake(Protocol):
         ...
 
     def read(
-        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+        self,
+        interval: str,
+        *,
+        symbols: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """Candles of one interval, all columns, sorted by symbol, quote and time; empty if there are none.
 
-        ``symbols`` restricts them (``None``: all). ``version`` reads the lake as it was; `InvalidInput` if it
-        never had that version.
+        ``symbols`` restricts them (``None``: all), ``since`` to those that open then or later, ``until`` to those
+        that open before. ``version`` reads the lake as it was; `InvalidInput` if it never had that version.
         """
         ...
 
@@ -92,8 +100,11 @@ class CandleLake(Protocol):
         """
         ...
 
-    def series(self, interval: str | None = None) -> list[Series]:
-        """Every series, of one interval or of all, sorted by symbol, quote and interval."""
+    def series(self, interval: str | None = None, *, since: datetime | None = None) -> list[Series]:
+        """Every series, of one interval or of all, sorted by symbol, quote and interval.
+
+        ``since`` looks at candles that open then (UTC) or later alone: little to read where that is lately.
+        """
         ...
 
 

@@ -33,7 +33,6 @@ class HeldRecent:
     """The last ``candles`` candles of every series of an interval, and the files they were read from."""
 
     table: str
-    interval: str
     candles: int
     files: Mapping[str, Span]
     frame: pl.DataFrame

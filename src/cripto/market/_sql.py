@@ -12,7 +12,7 @@ from cripto.domain.candle import CANDLE_COLUMNS, CANDLE_KEY
 from cripto.domain.interval import parse_interval
 from cripto.errors import InvalidInput
 
-__all__ = ["COLUMNS", "SAME_KEY", "after", "of_interval", "of_symbols", "since", "until", "window"]
+__all__ = ["COLUMNS", "SAME_KEY", "after", "between", "from_on", "of_interval", "of_symbols", "until", "window"]
 
 COLUMNS = ", ".join(f'"{name}"' for name in CANDLE_COLUMNS)
 """All columns, in order."""
@@ -48,7 +48,7 @@ def after(moment: datetime) -> str:
     return f'"time" > {_instant(moment)}'
 
 
-def since(moment: datetime) -> str:
+def from_on(moment: datetime) -> str:
     """Candles that open at ``moment`` or after."""
     return f'"time" >= {_instant(moment)}'
 
@@ -56,6 +56,12 @@ def since(moment: datetime) -> str:
 def until(moment: datetime) -> str:
     """Candles that open at ``moment`` or before."""
     return f'"time" <= {_instant(moment)}'
+
+
+def between(first: datetime | None, end: datetime | None) -> list[str]:
+    """Candles that open at ``first`` or after, and before ``end``; no condition for ``None``."""
+    begun = [] if first is None else [from_on(first)]
+    return begun if end is None else [*begun, f'"time" < {_instant(end)}']
 
 
 def _instant(moment: datetime) -> str:

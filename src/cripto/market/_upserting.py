@@ -37,15 +37,18 @@ def slices(candles: pl.DataFrame, rows: int) -> Iterator[pl.DataFrame]:
         yield from part.iter_slices(rows)
 
 
-def difference(incoming: pl.DataFrame, existing: pl.DataFrame) -> Difference:
-    """Compare `distinct` rows with those a lake holds under the same keys (it may hold others)."""
+def difference(incoming: pl.DataFrame, existing: pl.DataFrame, *, replace: bool = True) -> Difference:
+    """Compare `distinct` rows with those a lake holds under the same keys (it may hold others).
+
+    Without ``replace`` a row whose key is held is not to be written, whatever it says.
+    """
     old = existing.select(
         *CANDLE_KEY, *(pl.col(name).alias(f"old_{name}") for name in _VALUES), found=pl.lit(True)
     )
     joined = incoming.join(old, on=CANDLE_KEY, how="left", maintain_order="left")
     found = pl.col("found").fill_null(False)
     other = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"old_{name}")) for name in _VALUES)
-    joined = joined.with_columns(found=found, other=found & other)
+    joined = joined.with_columns(found=found, other=found & other & pl.lit(replace))
     changed = joined.filter(~pl.col("found") | pl.col("other"))
     updated = int(joined["other"].sum())
     inserted = changed.height - updated

@@ -23,7 +23,7 @@ from cripto.market._commit_watch import CommitWatch
 from cripto.market._compaction import compacted, intervals_of, vacuumed
 from cripto.market._delta_errors import reason, translated
 from cripto.market._recent import HeldRecent, continued, last_of_each, spans_of
-from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, since, until, window
+from cripto.market._sql import COLUMNS, SAME_KEY, after, between, from_on, of_interval, of_symbols, until, window
 from cripto.market._upserting import Difference, difference, distinct, slices
 from cripto.market.schema import CANDLE_SCHEMA, empty_candles, sorted_by
 from cripto.storage import ObjectStore
@@ -59,29 +59,36 @@ class DeltaLake:
         self._locate = locate
         self._slice_rows = slice_rows
         self._left: tuple[tuple[str, dict[str, str]], DeltaTable] | None = None
-        self._recent: HeldRecent | None = None
+        self._recent: dict[str, HeldRecent] = {}
         self._watch = None if within is None else CommitWatch(*within, self._opened_version)
 
     def version(self) -> int | None:
         """See `CandleLake.version`."""
         return self._opened_version() if self._watch is None else self._watch.version()
 
-    def upsert(self, candles: pl.DataFrame) -> Upsert:
+    def upsert(self, candles: pl.DataFrame, *, replace: bool = True) -> Upsert:
         """See `CandleLake.upsert`."""
         inserted = updated = unchanged = 0
         for part in slices(distinct(candles), self._slice_rows):
-            change = self._upsert_slice(part)
+            change = self._upsert_slice(part, replace)
             inserted += change.inserted
             updated += change.updated
             unchanged += change.unchanged
         return Upsert(inserted, updated, unchanged, self._opened_version())
 
     def read(
-        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+        self,
+        interval: str,
+        *,
+        symbols: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """See `CandleLake.read`."""
         table = self._open(version)
-        return sorted_by(_select(table, of_interval(interval), *of_symbols(symbols)), *_ORDER)
+        wanted = [of_interval(interval), *of_symbols(symbols), *between(since, until)]
+        return sorted_by(_select(table, *wanted), *_ORDER)
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
         """See `CandleLake.recent`."""
@@ -94,17 +101,17 @@ class DeltaLake:
             identity, files = str(table.metadata().id), spans_of(table, interval)
         if files is None:
             return _recent(table, interval, candles, step)
-        held = self._recent
+        held = self._recent.get(interval)
         found = None
-        if held is not None and (held.table, held.interval, held.candles) == (identity, interval, candles):
+        if held is not None and (held.table, held.candles) == (identity, candles):
             found = continued(
-                held, files, step, lambda moment: _select(table, of_interval(interval), since(moment))
+                held, files, step, lambda moment: _select(table, of_interval(interval), from_on(moment))
             )
         if found is None:
             found = _recent(
                 table, interval, candles, step, max((span.last for span in files.values()), default=None)
             )
-        self._recent = HeldRecent(identity, interval, candles, files, found)
+        self._recent[interval] = HeldRecent(identity, candles, files, found)
         self._left = place, table
         return found
 
@@ -131,12 +138,13 @@ class DeltaLake:
             removed = vacuumed(table, hours)
             return Optimization(before, len(table.file_uris()), removed, table.version())
 
-    def series(self, interval: str | None = None) -> list[Series]:
+    def series(self, interval: str | None = None, *, since: datetime | None = None) -> list[Series]:
         """See `CandleLake.series`."""
         spans = _query(
             self._open(),
             'SELECT symbol, quote, "interval", min("time") AS "first", max("time") AS "last", count(*) AS candles',
             *([] if interval is None else [of_interval(interval)]),
+            *between(since, None),
             then='GROUP BY symbol, quote, "interval"',
         )
         return series_of(spans) if spans.width else []
@@ -160,11 +168,11 @@ class DeltaLake:
         table = self._open()
         return None if table is None else table.version()
 
-    def _upsert_slice(self, rows: pl.DataFrame) -> Difference:
+    def _upsert_slice(self, rows: pl.DataFrame, replace: bool) -> Difference:
         """Compare and commit, again and again until nobody else committed in between."""
         for attempt in range(_ATTEMPTS):
             table = self._open()
-            change = difference(rows, _held(table, rows))
+            change = difference(rows, _held(table, rows), replace=replace)
             if change.changed.is_empty() or self._committed(table, change):
                 return change
             _wait(attempt)

@@ -1,7 +1,7 @@
 """A lake in memory: the twin that tests, examples and the bundled sample use."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Lock
 
 import polars as pl
@@ -29,25 +29,35 @@ class MemoryLake:
         """See `CandleLake.version`."""
         return len(self._versions) - 1 if self._versions else None
 
-    def upsert(self, candles: pl.DataFrame) -> Upsert:
+    def upsert(self, candles: pl.DataFrame, *, replace: bool = True) -> Upsert:
         """See `CandleLake.upsert`."""
         incoming = distinct(candles)
         with self._lock:
             held = self._versions[-1] if self._versions else empty_candles()
-            change = difference(incoming, held)
+            change = difference(incoming, held, replace=replace)
             if not change.changed.is_empty():
                 kept = held.join(change.changed, on=CANDLE_KEY, how="anti")
                 self._versions.append(pl.concat([kept, change.changed]))
             return Upsert(change.inserted, change.updated, change.unchanged, self.version())
 
     def read(
-        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+        self,
+        interval: str,
+        *,
+        symbols: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """See `CandleLake.read`."""
         parse_interval(interval)
         candles = self._at(version).filter(pl.col("interval") == interval)
         if symbols is not None:
             candles = candles.filter(pl.col("symbol").is_in(list(symbols)))
+        if since is not None:
+            candles = candles.filter(pl.col("time") >= since)
+        if until is not None:
+            candles = candles.filter(pl.col("time") < until)
         return sorted_by(candles, *_ORDER)
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
@@ -64,11 +74,13 @@ class MemoryLake:
             told("nothing to compact", 0, 1)
         return Optimization(0, 0, 0, self.version())
 
-    def series(self, interval: str | None = None) -> list[Series]:
+    def series(self, interval: str | None = None, *, since: datetime | None = None) -> list[Series]:
         """See `CandleLake.series`."""
         candles = self._at(None)
         if interval is not None:
             candles = candles.filter(pl.col("interval") == parse_interval(interval).name)
+        if since is not None:
+            candles = candles.filter(pl.col("time") >= since)
         spans = candles.group_by("symbol", "quote", "interval").agg(
             first=pl.col("time").min(), last=pl.col("time").max(), candles=pl.len()
         )

@@ -1,6 +1,6 @@
 """The application factory. It reads no settings and no environment: everything comes as an argument."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +27,7 @@ from cripto.serving.openapi import DESCRIPTION, TAGS, document
 from cripto.serving.reloading import Reloader
 from cripto.serving.request_log import RequestLog
 from cripto.serving.routes import all_routes
+from cripto.serving.services import Services
 
 __all__ = ["Application", "create_app"]
 
@@ -37,6 +38,7 @@ Application = FastAPI
 def create_app(
     service: PredictionService,
     *,
+    others: Iterable[PredictionService] = (),
     version: str,
     clock: Clock,
     admin_token: str | None = None,
@@ -50,19 +52,21 @@ def create_app(
 ) -> Application:
     """An application that serves ``service`` and, while it runs, keeps it fresh.
 
-    It starts at once and answers 503 until a release is loaded. ``admin_token`` guards ``/reload``;
+    It starts at once and answers 503 until a release is loaded. ``others`` are asked for by the name of their
+    interval, see `Services`. ``admin_token`` guards ``/reload``;
     ``refresh_seconds`` is how often the store is looked at, and the longest a cache may keep an answer;
     ``reload_min_seconds`` the least time between two reloads; ``prediction_threads`` how many answers are
     worked out at once; ``cors_origins`` whose pages may read the answers in a browser, ``*`` for all;
     ``loaded`` is called once, when the first release answers; ``fleet`` is who else serves with this process.
     """
-    metrics = Metrics(service, clock, fleet)
+    services = Services(service, others)
+    metrics = Metrics(services, clock, fleet)
     announce = _nobody if fleet is None else fleet.reloaded
     context = Context(
-        service=service,
+        services=services,
         clock=clock,
         metrics=metrics,
-        reloader=Reloader(service, clock, metrics, reload_min_seconds, announce),
+        reloader=Reloader(services, clock, metrics, reload_min_seconds, announce),
         desk=Desk(prediction_threads),
         # a busy desk must not keep anybody from seeing that it is
         scrapes=Desk(1),
@@ -82,7 +86,7 @@ def create_app(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=background(service, refresh_seconds, loaded=loaded, beat=_beat(service, metrics, fleet)),
+        lifespan=background(services, refresh_seconds, loaded=loaded, beat=_beat(services, metrics, fleet)),
         # FastAPI would ask the environment where to send traces
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
@@ -98,7 +102,7 @@ def _nobody() -> None:
     """There is nobody to tell."""
 
 
-def _beat(service: PredictionService, metrics: Metrics, fleet: Fleet | None) -> Callable[[], None] | None:
+def _beat(services: Services, metrics: Metrics, fleet: Fleet | None) -> Callable[[], None] | None:
     """What keeps this process and its fleet together."""
     if fleet is None:
         return None
@@ -106,7 +110,7 @@ def _beat(service: PredictionService, metrics: Metrics, fleet: Fleet | None) -> 
     def beat() -> None:
         metrics.tell()
         if fleet.word():
-            service.refresh()
+            services.refresh_all()
 
     return beat
 
@@ -118,7 +122,7 @@ def _put_in_front(app: FastAPI, context: Context, log: RequestLog, cors_origins:
     def stack() -> ASGIApp:
         front: ASGIApp = FastLane(
             build(),
-            service=context.service,
+            services=context.services,
             clock=context.clock,
             metrics=context.metrics,
             cache_control=context.cache_control,

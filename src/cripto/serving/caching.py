@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cripto.forecasting import Answer
 
@@ -24,14 +24,15 @@ class CacheControl:
 
     def __init__(self, refresh_seconds: float) -> None:
         self._longest = int(refresh_seconds)
+        self._longest_step = timedelta(seconds=self._longest)
         self._stale = min(self._longest, _STALE_SECONDS)
         self._values: dict[int, bytes] = {}
         self._at_most = self.within(self._longest)
 
     def of(self, answer: Answer, now: datetime) -> bytes:
         """The value for ``answer`` at ``now``."""
-        seconds = (answer.expires - now).total_seconds()
-        return self._at_most if seconds >= self._longest else self.within(seconds)
+        left = answer.expires - now
+        return self._at_most if left >= self._longest_step else self.within(left.total_seconds())
 
     def within(self, seconds: float) -> bytes:
         """The value for what may change ``seconds`` from now."""

@@ -6,13 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cripto.domain.clock import Clock
-from cripto.forecasting import PredictionService
 from cripto.serving.caching import CacheControl
 from cripto.serving.desk import Desk
 from cripto.serving.metrics import Metrics
 from cripto.serving.problems import MEDIA_TYPE, Problem
 from cripto.serving.reloading import Reloader
 from cripto.serving.request_id import request_id_of
+from cripto.serving.services import Services
 
 __all__ = ["Context", "json_response", "problem_response"]
 
@@ -21,7 +21,7 @@ __all__ = ["Context", "json_response", "problem_response"]
 class Context:
     """One application's parts. ``desk`` works out what is not at hand, ``scrapes`` is for metrics."""
 
-    service: PredictionService
+    services: Services
     clock: Clock
     metrics: Metrics
     reloader: Reloader

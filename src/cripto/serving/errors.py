@@ -17,6 +17,7 @@ from cripto.errors import (
     ExchangeUnavailable,
     HistoryGap,
     InsufficientHistory,
+    IntervalNotServed,
     InvalidAsset,
     InvalidInput,
     InvalidSettings,
@@ -33,6 +34,7 @@ from cripto.errors import (
     TrainingRefused,
     Unauthorized,
     UnknownAsset,
+    UnknownInterval,
     UnknownPair,
     UnknownRelease,
     WriteConflict,
@@ -100,6 +102,17 @@ def _history_gap(error: HistoryGap) -> tuple[str, Mapping[str, Any]]:
     )
 
 
+def _unknown_interval(error: UnknownInterval) -> tuple[str, Mapping[str, Any]]:
+    return f"Os intervalos são {', '.join(error.known)}.", {"intervalos": list(error.known)}
+
+
+def _interval_not_served(error: IntervalNotServed) -> tuple[str, Mapping[str, Any]]:
+    return (
+        f"O intervalo {error.interval} não é servido aqui. São servidos: {', '.join(error.served)}.",
+        {"intervalos": list(error.served)},
+    )
+
+
 def _unknown_release(error: UnknownRelease) -> tuple[str, Mapping[str, Any]]:
     return f"Não há release {error.version}.", {}
 
@@ -141,6 +154,8 @@ TABLE: Mapping[type[CriptoError], Row] = {
     InvalidInput: Row(
         422, "entrada-invalida", "Entrada inválida", _says("A requisição tem um valor que não pode ser usado.")
     ),
+    UnknownInterval: Row(422, "intervalo-invalido", "Intervalo inválido", _unknown_interval),
+    IntervalNotServed: Row(404, "intervalo-nao-servido", "Intervalo não servido", _interval_not_served),
     UnknownRelease: Row(404, "release-desconhecida", "Release desconhecida", _unknown_release),
     UnknownPair: Row(404, "par-desconhecido", "Par desconhecido", _unknown_pair),
     Unauthorized: Row(

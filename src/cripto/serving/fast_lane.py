@@ -10,11 +10,11 @@ from time import perf_counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cripto.domain.clock import Clock
-from cripto.forecasting import PredictionService
 from cripto.serving.caching import CacheControl, matches
 from cripto.serving.metrics import Metrics
 from cripto.serving.request_id import new_request_id, sane_request_id
 from cripto.serving.request_log import RequestLog
+from cripto.serving.services import Services
 
 __all__ = ["SYMBOL_ROUTE", "FastLane"]
 
@@ -33,14 +33,16 @@ class FastLane:
         self,
         app: ASGIApp,
         *,
-        service: PredictionService,
+        services: Services,
         clock: Clock,
         metrics: Metrics,
         cache_control: CacheControl,
         log: RequestLog,
     ) -> None:
         self._app = app
-        self._held = service.held
+        self._held = services.default.held
+        # by the query that asks for it: other ways to write the same go on to the route
+        self._held_of = {f"intervalo={name}".encode(): one.held for name, one in services.by_interval.items()}
         self._now = clock.now
         self._timed = metrics.prediction
         self._counters = {
@@ -53,13 +55,22 @@ class FastLane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass it on."""
-        if scope["type"] != "http" or scope["method"] not in _METHODS or not scope["path"].startswith(_PREFIX):
+        path: str = scope.get("path", "")
+        if scope["type"] != "http" or scope["method"] not in _METHODS or not path.startswith(_PREFIX):
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        asset, now = scope["path"][_LENGTH:], self._now()
+        held, query = self._held, scope.get("query_string")
+        if query:
+            named = self._held_of.get(query)
+            if named is not None:
+                held = named
+            elif b"intervalo" in query or b"%" in query:
+                await self._app(scope, receive, send)
+                return
+        asset, now = path[_LENGTH:], self._now()
         # only checked symbols are ever held, so whatever is found is one; "ß" in upper case would be another's
-        answer = self._held(asset, now) or (self._held(asset.upper(), now) if asset.isascii() else None)
+        answer = held(asset, now) or (held(asset.upper(), now) if asset.isascii() else None)
         if answer is None:
             await self._app(scope, receive, send)
             return

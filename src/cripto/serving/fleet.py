@@ -74,8 +74,6 @@ class Fleet:
 def _read(path: Path) -> Figures | None:
     """What a process has told; ``None`` if that cannot be read."""
     try:
-        found = json.loads(path.read_bytes())
-        releases = tuple((str(version), str(interval)) for version, interval in found["releases"])
-        return Figures(**{**found, "releases": releases, "counts": Counts(*found["counts"])})
+        return Figures.from_json(json.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from random import uniform
 
 from anyio import create_task_group, sleep
 from fastapi import FastAPI
 
-from cripto.forecasting import PredictionService
 from cripto.serving.aside import aside, libraries_give_way
+from cripto.serving.services import Services
 
 __all__ = ["background"]
 
@@ -23,25 +24,27 @@ _BEAT_SECONDS = 1.0
 
 
 def background(
-    service: PredictionService,
+    services: Services,
     refresh_seconds: float,
     store_may_take: float = _STORE_MAY_TAKE_SECONDS,
     loaded: Callable[[], None] = lambda: None,
     beat: Callable[[], None] | None = None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """A lifespan that refreshes ``service`` every ``refresh_seconds``, and sooner until it can predict.
+    """A lifespan that refreshes ``services`` every ``refresh_seconds``, and sooner until all can predict.
+
+    One after the other, and one that never can keeps no other from it.
 
     Where the store has not answered ``store_may_take`` seconds after the start, the last good release on disk is
     taken up meanwhile. The answers of the next candle interval are encoded before it begins. ``loaded`` is called
-    once, when the service can predict; ``beat``, which may block, every second.
+    once, when each has been looked at and one can predict; ``beat``, which may block, every second.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with create_task_group() as tasks:
-            tasks.start_soon(_keep_fresh, service, refresh_seconds, loaded)
-            tasks.start_soon(_keep_told, service)
-            tasks.start_soon(_start_from_disk, service, store_may_take)
+            tasks.start_soon(_keep_fresh, services, refresh_seconds, loaded)
+            tasks.start_soon(_keep_told, services)
+            tasks.start_soon(_start_from_disk, services, store_may_take)
             if beat is not None:
                 tasks.start_soon(_keep_beating, beat)
             try:
@@ -52,18 +55,21 @@ def background(
     return lifespan
 
 
-async def _keep_fresh(service: PredictionService, refresh_seconds: float, loaded: Callable[[], None]) -> None:
-    failures, told = 0, False
+async def _keep_fresh(services: Services, refresh_seconds: float, loaded: Callable[[], None]) -> None:
+    failures, given_way, told = 0, False, False
     while True:
         # a store that hangs must not keep the process from stopping: the thread ends by its own time limit
         # and the first load, which everybody waits for, gives way to nothing
-        await aside(service.refresh, urgent=not told)
-        if service.snapshot.board is not None:
-            failures = 0
-            if not told:
-                told = True
+        for service in services:
+            await aside(partial(services.refresh, service), urgent=not given_way)
+            if services.predict and not given_way:
+                given_way = True
                 libraries_give_way()
-                loaded()
+        if given_way and not told:
+            told = True
+            loaded()
+        if services.all_predict:
+            failures = 0
             wait = refresh_seconds
         else:
             wait = min(refresh_seconds, _FIRST_RETRY_SECONDS * 2 ** min(failures, _LONGEST_DOUBLING))
@@ -72,15 +78,15 @@ async def _keep_fresh(service: PredictionService, refresh_seconds: float, loaded
         await sleep(wait * uniform(0.75, 1.25))  # noqa: S311
 
 
-async def _start_from_disk(service: PredictionService, store_may_take: float) -> None:
+async def _start_from_disk(services: Services, store_may_take: float) -> None:
     await sleep(store_may_take)
-    if not service.ready:
-        await aside(service.recall)
+    if not all(service.ready for service in services):
+        await aside(services.recall)
 
 
-async def _keep_told(service: PredictionService) -> None:
+async def _keep_told(services: Services) -> None:
     while True:
-        wait = await aside(service.keep_told)
+        wait = await aside(services.keep_told)
         await sleep(min(wait, _LONGEST_UNTOLD))
 
 

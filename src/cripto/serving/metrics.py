@@ -16,9 +16,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from cripto.domain.clock import Clock
-from cripto.forecasting import PredictionService
 from cripto.serving.figures import Figures, figures_of
 from cripto.serving.fleet import Fleet
+from cripto.serving.services import Services
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -34,10 +34,10 @@ class Metrics:
     Processes of a fleet count in files that they share: that takes three times as long as counting in memory.
     """
 
-    def __init__(self, service: PredictionService, clock: Clock, fleet: Fleet | None = None) -> None:
+    def __init__(self, services: Services, clock: Clock, fleet: Fleet | None = None) -> None:
         # a second series per counter that only tells when this process began
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._service = service
+        self._services = services
         self._fleet = fleet
         self._registry = CollectorRegistry()
         # what is told: this registry, or what all processes have counted
@@ -116,11 +116,14 @@ class Metrics:
     def tell(self) -> None:
         """Leave this process's figures to the others of its fleet, if it has one."""
         if self._fleet is not None:
-            self._fleet.tell(figures_of(self._service.status()))
+            self._fleet.tell(self._own())
 
     def _figures(self) -> Figures:
-        own = figures_of(self._service.status())
+        own = self._own()
         return own if self._fleet is None else self._fleet.figures(own)
+
+    def _own(self) -> Figures:
+        return figures_of(self._services.statuses().values())
 
 
 class _ServiceCollector(Collector):
@@ -132,33 +135,45 @@ class _ServiceCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         told, now = self._figures(), self._clock.now().timestamp()
-        yield GaugeMetricFamily("cripto_models_loaded", "Models loaded and ready to predict.", value=told.models)
+        yield GaugeMetricFamily(
+            "cripto_models_loaded",
+            "Models loaded and ready to predict, of the interval that has the fewest.",
+            value=told.models,
+        )
         info = GaugeMetricFamily(
             "cripto_release_info",
             "The release that is served, as labels; always 1.",
             labels=["release", "interval"],
         )
-        for release, interval in told.releases:
-            info.add_metric([release, interval], 1)
-        yield info
-        age = GaugeMetricFamily("cripto_release_age_seconds", "Age of the release that is served.")
-        if told.created is not None:
-            age.add_metric([], max(0.0, now - told.created))
-        yield age
-        yield GaugeMetricFamily(
-            "cripto_refused", "Releases, and model files without one, that are refused.", value=told.refused
-        )
+        age = _by_interval("cripto_release_age_seconds", "Age of the release that is served.")
         lag = GaugeMetricFamily(
             "cripto_candle_age_seconds",
             "Age of the last candle's close, of the freshest and of the stalest asset.",
-            labels=["which"],
+            labels=["interval", "which"],
         )
-        for which, close in (("freshest", told.newest_close), ("stalest", told.oldest_close)):
-            if close is not None:
-                lag.add_metric([which], max(0.0, now - close))
-        yield lag
-        yield GaugeMetricFamily("cripto_assets", "Assets that have candles.", value=told.assets)
-        yield GaugeMetricFamily("cripto_assets_behind", "Assets that miss at least one candle.", value=told.behind)
+        assets = _by_interval("cripto_assets", "Assets that have candles.")
+        behind = _by_interval("cripto_assets_behind", "Assets that miss at least one candle.")
+        gapped = _by_interval(
+            "cripto_assets_with_gaps",
+            "Assets that miss candles among the last ones, which a forecast looks back on.",
+        )
+        missing = _by_interval("cripto_candles_missing", "All the candles that these assets miss there.")
+        for one in told.intervals:
+            for release in one.releases:
+                info.add_metric([release, one.interval], 1)
+            if one.created is not None:
+                age.add_metric([one.interval], max(0.0, now - one.created))
+            for which, close in (("freshest", one.newest_close), ("stalest", one.oldest_close)):
+                if close is not None:
+                    lag.add_metric([one.interval, which], max(0.0, now - close))
+            assets.add_metric([one.interval], one.assets)
+            behind.add_metric([one.interval], one.behind)
+            gapped.add_metric([one.interval], one.gapped)
+            missing.add_metric([one.interval], one.missing)
+        yield from (info, age, lag, assets, behind, gapped, missing)
+        yield GaugeMetricFamily(
+            "cripto_refused", "Releases, and model files without one, that are refused.", value=told.refused
+        )
         yield CounterMetricFamily(
             "cripto_predictions_computed",
             "Forecasts worked out: one per release, asset and candle.",
@@ -173,3 +188,7 @@ class _ServiceCollector(Collector):
         failures.add_metric(["release"], told.counts.release_failures)
         failures.add_metric(["candles"], told.counts.candle_failures)
         yield failures
+
+
+def _by_interval(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, labels=["interval"])

@@ -30,6 +30,17 @@ _VERSION = "20250729-2130"
 _VERSIONS = dict.fromkeys(_NAMES, _VERSION)
 _MODELS = {"total_models": 5, "models": _NAMES, "versions": _VERSIONS}
 
+_CANDLES = {
+    "assets": 39,
+    "sample": 0,
+    "behind": 0,
+    "with_gaps": 0,
+    "missing": 0,
+    "newest_close": "2025-07-30T00:00:00Z",
+    "oldest_close": "2025-07-30T00:00:00Z",
+    "newest_age_seconds": 1800.0,
+    "oldest_age_seconds": 1800.0,
+}
 _SYMBOL: dict[str, Any] = {
     "ativo": "BTC",
     "timestamp": "2025-07-30T00:00:00Z",
@@ -73,18 +84,26 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
         "release": _VERSION,
         "interval": "1d",
         "release_age_seconds": 3600.0,
-        "candles": {
-            "assets": 39,
-            "sample": 0,
-            "behind": 0,
-            "newest_close": "2025-07-30T00:00:00Z",
-            "oldest_close": "2025-07-30T00:00:00Z",
-            "newest_age_seconds": 1800.0,
-            "oldest_age_seconds": 1800.0,
-        },
+        "candles": _CANDLES,
         "degraded": [],
+        "intervals": [
+            {
+                "interval": "1d",
+                "status": "healthy",
+                "total_models": 5,
+                "release": _VERSION,
+                "release_age_seconds": 3600.0,
+                "candles": _CANDLES,
+            }
+        ],
     },
-    "/models": {**_MODELS, "last_loaded": "2025-07-29T21:30:00Z", "release": _VERSION, "refused": []},
+    "/models": {
+        **_MODELS,
+        "last_loaded": "2025-07-29T21:30:00Z",
+        "release": _VERSION,
+        "refused": [],
+        "interval": "1d",
+    },
     "/symbol/{ativo}": _SYMBOL,
     "/predictions": {
         "total": 2,
@@ -128,6 +147,7 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
             },
         ],
         "proximo": "NEW",
+        "intervalo": "1d",
     },
     "/reload": {
         "message": "Modelos recarregados com sucesso",
@@ -135,6 +155,7 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
         "models": _NAMES,
         "release": _VERSION,
         "refused": [],
+        "intervals": [{"interval": "1d", "release": _VERSION, "total_models": 5, "failed": None}],
     },
 }
 

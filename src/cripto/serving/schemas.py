@@ -23,6 +23,7 @@ __all__ = [
     "Dados",
     "Degradation",
     "Health",
+    "IntervalHealth",
     "ListedAsset",
     "ModelList",
     "Predictions",
@@ -30,10 +31,12 @@ __all__ = [
     "Refused",
     "RegressorAnswer",
     "Reloaded",
+    "ReloadedInterval",
     "Root",
     "SymbolAnswer",
     "SymbolCandle",
     "SymbolList",
+    "Verdict",
     "problems",
     "refusals",
 ]
@@ -71,6 +74,10 @@ class Candles(Answer):
     assets: int = Field(description="Ativos com candles.")
     sample: int = Field(description="Ativos servidos dos dados de exemplo; nunca contam como atrasados.")
     behind: int = Field(description="Ativos aos quais falta ao menos um candle.")
+    with_gaps: int = Field(
+        description="Ativos aos quais faltam candles entre os últimos, de que uma predição é feita."
+    )
+    missing: int = Field(description="Todos os candles que lhes faltam ali.")
     newest_close: Time | None = Field(description="Fechamento do candle mais recente entre todos os ativos.")
     oldest_close: Time | None = Field(description="Último fechamento do ativo mais atrasado.")
     newest_age_seconds: float | None = Field(description="Idade de `newest_close`, em segundos.")
@@ -80,6 +87,7 @@ class Candles(Answer):
 class Degradation(Answer):
     """Algo que não está como devia."""
 
+    interval: str = Field(description="O intervalo de que se trata.", examples=["1d"])
     part: Part = Field(
         description="O que é afetado; `listings`: o que as bolsas dizem de seus pares; "
         "`cache`: a cópia no disco local."
@@ -90,22 +98,41 @@ class Degradation(Answer):
     detail: str = Field(description="O motivo por extenso.")
 
 
+Verdict = Literal["healthy", "degraded", "unhealthy"]
+
+
+class IntervalHealth(Answer):
+    """O mesmo de um dos intervalos servidos."""
+
+    interval: str = Field(description="Intervalo dos candles.", examples=["1h"])
+    status: Verdict
+    total_models: int = Field(description="Quantos modelos estão carregados.", examples=[5])
+    release: str | None = Field(description="Release que está sendo servida.")
+    release_age_seconds: float | None = Field(description="Idade da release, em segundos.")
+    candles: Candles
+
+
 class Health(Answer):
     """Se o serviço pode prever, com quais modelos, e o que está degradado."""
 
-    status: Literal["healthy", "degraded", "unhealthy"] = Field(
+    status: Verdict = Field(
         description="`healthy`: prevê; `degraded`: prevê, mas algo está atrasado ou foi recusado; "
-        "`unhealthy`: não há modelos."
+        "`unhealthy`: não há modelos de nenhum intervalo."
     )
     models_loaded: bool = Field(description="Se há modelos carregados.")
     total_models: int = Field(description="Quantos modelos estão carregados.", examples=[5])
     models: list[str] = Field(description="Nomes dos modelos carregados.")
     versions: dict[str, str] = Field(description="Versão de cada modelo carregado.")
     release: str | None = Field(description="Release que está sendo servida.", examples=["20250729-2130"])
-    interval: str = Field(description="Intervalo dos candles.", examples=["1d"])
+    interval: str = Field(
+        description="Intervalo padrão dos candles, do qual falam os outros campos.", examples=["1d"]
+    )
     release_age_seconds: float | None = Field(description="Idade da release, em segundos.")
     candles: Candles
-    degraded: list[Degradation] = Field(description="O que está degradado; vazio quando nada está.")
+    degraded: list[Degradation] = Field(
+        description="O que está degradado, de todos os intervalos; vazio quando nada está."
+    )
+    intervals: list[IntervalHealth] = Field(description="Cada intervalo servido, o padrão primeiro.")
 
 
 class Refused(Answer):
@@ -133,16 +160,29 @@ class ModelList(Answer):
     last_loaded: Time | None = Field(description="Quando os modelos foram carregados.")
     release: str | None = Field(description="Release que está sendo servida.")
     refused: list[Refused] = Field(description="Releases e arquivos recusados.")
+    interval: str = Field(description="Intervalo dos candles.", examples=["1d"])
+
+
+class ReloadedInterval(Answer):
+    """O que a recarga deu em um dos intervalos servidos."""
+
+    interval: str = Field(description="Intervalo dos candles.", examples=["1h"])
+    release: str | None = Field(description="Release que está sendo servida.")
+    total_models: int = Field(examples=[5])
+    failed: str | None = Field(
+        description="Se a recarga falhou, o motivo: o nome curto de um problema.", examples=["sem-release"]
+    )
 
 
 class Reloaded(Answer):
-    """O resultado de uma recarga."""
+    """O resultado de uma recarga; salvo `intervals`, os campos falam do intervalo padrão."""
 
     message: str = Field(examples=["Modelos recarregados com sucesso"])
     total_models: int = Field(examples=[5])
     models: list[str]
     release: str = Field(description="Release que está sendo servida.")
     refused: list[Refused] = Field(description="Releases e arquivos recusados.")
+    intervals: list[ReloadedInterval] = Field(description="Cada intervalo servido, o padrão primeiro.")
 
 
 class RegressorAnswer(Answer):
@@ -264,6 +304,7 @@ class SymbolList(Answer):
     total: int = Field(description="Quantos ativos há ao todo.")
     ativos: list[ListedAsset]
     proximo: str | None = Field(description="O `apos` da próxima página; nulo na última.", examples=["BTC"])
+    intervalo: str = Field(description="Intervalo dos candles.", examples=["1d"])
 
 
 class ProblemAnswer(BaseModel):
@@ -280,13 +321,19 @@ class ProblemAnswer(BaseModel):
 
 
 def problems(
-    *statuses: int, unusable: str = "Ativo malformado, histórico insuficiente ou lacuna no histórico."
+    *statuses: int,
+    missing: str = "Não há candles do ativo (`simbolos_proximos` traz os parecidos), ou o intervalo não é servido "
+    "aqui (`intervalos` traz os que são).",
+    unusable: str = "Ativo malformado, histórico insuficiente, lacuna no histórico, ou não há tal `intervalo`.",
 ) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's ``responses`` for the statuses at which a route tells a problem; ``unusable`` describes a 422."""
+    """OpenAPI's ``responses`` for the statuses at which a route tells a problem.
+
+    ``missing`` describes a 404 and ``unusable`` a 422.
+    """
     reasons = {
         401: "Token de administração ausente ou errado.",
         410: "Nenhuma bolsa negocia mais o ativo; `bolsas` diz quais o negociavam.",
-        404: "Não há candles do ativo; `simbolos_proximos` traz os parecidos.",
+        404: missing,
         422: unusable,
         500: "O serviço falhou; nada da falha é mostrado.",
         503: "Ainda não é possível responder; veja `Retry-After`.",

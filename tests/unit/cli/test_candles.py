@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from cripto.market.lake import open_lake
-from tests.doubles.candles import random_walk
+from tests.doubles.candles import HOURLY, random_walk
 from tests.unit.cli.conftest import Command
 
 
@@ -110,3 +110,34 @@ def test_a_store_without_candles_has_nothing_to_optimize(cripto: Command, store:
 
 def test_files_younger_than_a_week_are_never_removed(cripto: Command, store: str) -> None:
     assert cripto("candles", "optimize", "--keep-days", "6").code == 2
+
+
+def test_coarser_candles_are_derived_once_and_those_of_an_exchange_are_kept(cripto: Command, store: str) -> None:
+    lake = open_lake(store)
+    hours = random_walk(["BTC", "ETH"], 50, HOURLY)
+    told = random_walk(["BTC"], 1, source="exchange")
+    lake.upsert(pl.concat([hours, told]))
+    first = cripto("candles", "derive", "--from", "1h", "--to", "4h", "--to", "1d", "--json")
+    assert first.code == 0
+    made = json.loads(first.out)["to"]
+    assert {name: (change["inserted"], change["unchanged"]) for name, change in made.items()} == {
+        "4h": (24, 0),
+        "1d": (3, 1),
+    }
+    days = lake.read("1d")
+    assert days.filter(pl.col("source") == "exchange").height == 1
+    version = lake.version()
+    again = cripto("candles", "derive", "--from", "1h", "--to", "4h", "--to", "1d")
+    assert "1h to 4h: 0 new, 0 changed, 24 left as they were" in again.out
+    assert lake.version() == version
+    replaced = cripto("candles", "derive", "--from", "1h", "--to", "1d", "--replace", "--json")
+    assert json.loads(replaced.out)["to"]["1d"]["updated"] == 1
+    assert lake.read("1d")["source"].unique().to_list() == ["invented"]
+
+
+def test_candles_that_do_not_divide_others_are_refused_before_any_is_made(cripto: Command, store: str) -> None:
+    open_lake(store).upsert(random_walk(["BTC"], 48, HOURLY))
+    result = cripto("candles", "derive", "--from", "1h", "--to", "1d", "--to", "15m")
+    assert result.code == 2
+    assert "15m cannot be made of those of 1h" in result.err
+    assert open_lake(store).read("1d").is_empty()

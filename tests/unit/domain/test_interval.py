@@ -50,3 +50,8 @@ def test_the_commonest_spacing_is_the_interval_even_with_gaps() -> None:
 def test_too_few_times_or_an_odd_spacing_infer_nothing(days: list[int]) -> None:
     with pytest.raises(InvalidInput):
         infer_interval([DAY + timedelta(days=n) for n in days])
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("1m", 6), ("5m", 30), ("15m", 60), ("1h", 60), ("1d", 60)])
+def test_a_candle_is_granted_a_tenth_of_its_length_and_a_minute_at_most(name: str, seconds: int) -> None:
+    assert INTERVALS[name].grace == timedelta(seconds=seconds)

@@ -18,6 +18,8 @@ EXAMPLES: list[tuple[CriptoError, int, str]] = [
     (errors.InsufficientHistory("BTC", 3, 61), 422, "historico-insuficiente"),
     (errors.HistoryGap("BTC", START, START.replace(day=4)), 422, "lacuna-no-historico"),
     (errors.InvalidInput(SECRET), 422, "entrada-invalida"),
+    (errors.UnknownInterval(SECRET, ["1d"]), 422, "intervalo-invalido"),
+    (errors.IntervalNotServed("1h", ["1d"]), 404, "intervalo-nao-servido"),
     (errors.UnknownRelease("20250101-0000"), 404, "release-desconhecida"),
     (errors.UnknownPair("kraken", "BTX/USD"), 404, "par-desconhecido"),
     (errors.Unauthorized(), 401, "nao-autorizado"),

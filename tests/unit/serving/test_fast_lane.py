@@ -3,6 +3,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 from fastapi import FastAPI
 
@@ -12,7 +13,8 @@ from cripto.serving.caching import CacheControl
 from cripto.serving.fast_lane import FastLane
 from cripto.serving.metrics import Metrics
 from cripto.serving.request_log import RequestLog
-from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, House
+from cripto.serving.services import Services
+from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, House, candles
 from tests.unit.serving.client import Client, application
 
 
@@ -57,9 +59,9 @@ def ask(lane: FastLane, path: str = "/symbol/BTC", method: str = "GET", **header
 def lane_of(made: House, app: Any = nowhere) -> FastLane:
     return FastLane(
         app,
-        service=made.service,
+        services=Services(made.service),
         clock=made.clock,
-        metrics=Metrics(made.service, made.clock),
+        metrics=Metrics(Services(made.service), made.clock),
         cache_control=CacheControl(30),
         log=RequestLog(enabled=False),
     )
@@ -153,15 +155,40 @@ def test_an_id_that_is_not_a_sane_one_is_replaced(given: str) -> None:
 def test_the_boundary_of_an_interval_reaches_nobody() -> None:
     made = house()
     lane = lane_of(made)
-    boundary = LAST_CLOSE + DAILY.step
-    made.clock.time = boundary - timedelta(seconds=3)
+    missed = LAST_CLOSE + DAILY.step + DAILY.grace
+    made.clock.time = missed - timedelta(seconds=3)
     assert made.service.keep_told() == 3.0
     before = ask(lane)[1]["body"]
-    made.clock.time = boundary
+    made.clock.time = missed
     after = ask(lane)[1]["body"]
     assert before != after
     assert b'"candles_em_atraso":1' in after
     assert made.service.keep_told() == (DAILY.step - timedelta(seconds=10)).total_seconds()
+
+
+def test_a_candle_that_arrives_within_its_grace_changes_an_answer_once() -> None:
+    made = house("BTC")
+    lane, closes = lane_of(made), LAST_CLOSE + DAILY.step
+    later = candles("BTC").with_columns(pl.col("time").dt.offset_by("1d")).tail(1)
+    bodies = []
+    for seconds in (-1, 0, 59, 59.5, 60, 61, 24 * 3600 - 1, 24 * 3600 + 59):
+        made.clock.time = closes + timedelta(seconds=seconds)
+        if seconds == 59.5:
+            made.lake.upsert(later)
+        made.service.refresh()
+        made.service.keep_told()
+        bodies.append(ask(lane)[1]["body"])
+    assert len(set(bodies[:3])) == len(set(bodies[3:])) == 1
+    assert bodies[2] != bodies[3]
+    assert all(b'"situacao":"atual","candles_em_atraso":0' in body for body in bodies)
+
+
+def test_within_the_grace_of_a_candle_caches_ask_each_time() -> None:
+    made = house()
+    client = Client(application(made, refresh_seconds=30))
+    made.clock.time = LAST_CLOSE + DAILY.step + timedelta(seconds=5)
+    for path in ("/symbol/BTC", "/predictions?ativos=BTC", "/symbols"):
+        assert client.get(path).headers["cache-control"] == "public, max-age=0, stale-while-revalidate=30"
 
 
 class TestOtherOrigins:

@@ -1,33 +1,39 @@
 from pathlib import Path
 
+from cripto.domain.interval import INTERVALS
 from cripto.forecasting import Status
-from cripto.serving.figures import Counts, Figures, combined, figures_of
+from cripto.serving.figures import Counts, Figures, IntervalFigures, combined, figures_of
 from cripto.serving.fleet import Fleet
 from tests.unit.forecasting.toys import House
 
 
 def figures(refreshes: int, models: int = 5) -> Figures:
-    return Figures(models=models, counts=Counts(refreshes=refreshes))
+    return Figures((IntervalFigures("1d", models),), counts=Counts(refreshes=refreshes))
 
 
-def test_the_figures_of_a_service_are_those_of_its_status() -> None:
+def test_the_figures_of_services_are_those_of_their_statuses() -> None:
     house = House("BTC", "ETH")
     house.service.refresh()
-    status, found = house.service.status(), figures_of(house.service.status())
-    assert (found.models, found.assets, found.releases) == (5, 2, (("20250729-2130", "1d"),))
+    status, found = house.service.status(), figures_of([house.service.status()])
+    (daily,) = found.intervals
+    assert (found.models, daily.assets, daily.interval, daily.releases) == (5, 2, "1d", ("20250729-2130",))
     assert found.counts == Counts(2, 1, 0, 0)
     assert status.release_created is not None
-    assert found.created == status.release_created.timestamp()
-    assert figures_of(Status(house.service.interval)) == Figures()
+    assert daily.created == status.release_created.timestamp()
+    both = figures_of([house.service.status(), Status(INTERVALS["1h"])])
+    assert both == Figures((daily, IntervalFigures("1h")), counts=found.counts)
+    assert both.models == 0
 
 
 def test_counts_add_up_and_of_anything_else_the_worst_is_told() -> None:
-    good = Figures(5, (("b", "1d"),), 200.0, 0, 90.0, 80.0, 10, 0, Counts(1, 2, 3, 4))
-    poor = Figures(0, (("a", "1d"),), 100.0, 2, 60.0, None, 9, 1, Counts(10, 20, 30, 40))
-    assert combined([good, poor]) == Figures(
-        0, (("a", "1d"), ("b", "1d")), 100.0, 2, 60.0, 80.0, 9, 1, Counts(11, 22, 33, 44)
-    )
-    assert combined([good]) == good
+    good = IntervalFigures("1d", 5, ("b",), 200.0, 90.0, 80.0, 10, 0, 0, 0)
+    poor = IntervalFigures("1d", 0, ("a",), 100.0, 60.0, None, 9, 1, 2, 3)
+    other = IntervalFigures("1h", 5, ("c",))
+    one = Figures((good, other), 0, Counts(1, 2, 3, 4))
+    two = Figures((poor,), 2, Counts(10, 20, 30, 40))
+    worst = IntervalFigures("1d", 0, ("a", "b"), 100.0, 60.0, 80.0, 9, 1, 2, 3)
+    assert combined([one, two]) == Figures((worst, other), 2, Counts(11, 22, 33, 44))
+    assert combined([one]) == one
     assert combined([]) == Figures()
 
 

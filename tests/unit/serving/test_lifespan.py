@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from cripto.forecasting import PredictionService, Snapshot
 from cripto.serving.lifespan import background
+from cripto.serving.services import Services
 from cripto.storage import MemoryStore
 from tests.unit.forecasting.disks import kept, service
 from tests.unit.forecasting.toys import House, draft
@@ -22,7 +23,7 @@ def test_the_background_finds_a_release_that_is_published_later() -> None:
     house = House("BTC", publish=False)
 
     async def run() -> None:
-        async with background(house.service, 0.01)(FastAPI()):
+        async with background(Services(house.service), 0.01)(FastAPI()):
             await until(lambda: house.service.status().refreshes >= 2)
             assert not house.service.ready
             house.registry.publish(draft())
@@ -53,7 +54,7 @@ def test_starting_and_stopping_wait_for_nothing() -> None:
     hanging = Hanging(house.registry, house.lake, clock=house.clock, interval="1d")
 
     async def run() -> None:
-        async with background(hanging, 60.0)(FastAPI()):
+        async with background(Services(hanging), 60.0)(FastAPI()):
             await until(hanging.entered.is_set)
         # leaving did not wait for the thread, which still hangs
         assert not hanging.ready
@@ -67,7 +68,7 @@ def test_an_error_in_the_application_is_not_swallowed() -> None:
 
     async def run() -> str:
         try:
-            async with background(house.service, 60.0)(FastAPI()):
+            async with background(Services(house.service), 60.0)(FastAPI()):
                 raise KeyboardInterrupt
         except BaseExceptionGroup as group:
             return repr(group.exceptions[0])
@@ -84,7 +85,7 @@ def test_a_store_that_hangs_at_the_start_is_waited_for_only_a_moment() -> None:
     hanging = Hanging(house.registry, house.lake, clock=house.clock, interval="1d", last_good=kept(house, local))
 
     async def run() -> None:
-        async with background(hanging, 60.0, store_may_take=0.05)(FastAPI()):
+        async with background(Services(hanging), 60.0, store_may_take=0.05)(FastAPI()):
             await until(lambda: hanging.ready)
             assert not hanging.let_go.is_set()
             assert [problem.part for problem in hanging.status().problems] == ["release"]
@@ -103,7 +104,7 @@ def test_a_store_that_answers_in_time_is_preferred_to_the_disk() -> None:
     fresh = service(house, local)
 
     async def run() -> None:
-        async with background(fresh, 60.0, store_may_take=5.0)(FastAPI()):
+        async with background(Services(fresh), 60.0, store_may_take=5.0)(FastAPI()):
             await until(lambda: fresh.ready)
 
     asyncio.run(run())

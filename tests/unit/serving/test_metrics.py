@@ -2,11 +2,12 @@ import re
 import shutil
 import subprocess
 
+import polars as pl
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cripto.domain.candle import SAMPLE_SOURCE
-from tests.unit.forecasting.toys import House, candles
+from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, House, candles
 from tests.unit.serving.client import Client, application
 
 
@@ -27,16 +28,31 @@ def test_metrics_say_what_is_loaded_and_how_old_it_is() -> None:
     found = samples(Client(application(house)))
     assert found["cripto_models_loaded"] == 5
     assert found["cripto_release_info{interval=1d,release=20250729-2130}"] == 1
-    assert found["cripto_release_age_seconds"] == 0  # the toy clock stands before the release
-    assert found["cripto_candle_age_seconds{which=freshest}"] == 3600
-    assert found["cripto_assets"] == 2
-    assert found["cripto_assets_behind"] == 0
+    assert found["cripto_release_age_seconds{interval=1d}"] == 0  # the toy clock stands before the release
+    assert found["cripto_candle_age_seconds{interval=1d,which=freshest}"] == 3600
+    assert found["cripto_assets{interval=1d}"] == 2
+    assert found["cripto_assets_behind{interval=1d}"] == 0
+    assert found["cripto_assets_with_gaps{interval=1d}"] == 0
+    assert found["cripto_candles_missing{interval=1d}"] == 0
 
 
 def test_metrics_of_an_empty_service_hold_no_ages() -> None:
     found = samples(Client(application(House(publish=False))))
     assert found["cripto_models_loaded"] == 0
     assert not [name for name in found if "age" in name or "info" in name]
+
+
+def test_candles_that_lack_where_a_forecast_looks_back_are_counted() -> None:
+    house = House("BTC")
+    whole = candles("ETH", "LTC")
+    days = [LAST_CLOSE - number * DAILY.step for number in (3, 4, 9)]
+    house.lake.upsert(whole.filter((pl.col("symbol") == "LTC") | ~pl.col("time").is_in(days)))
+    house.service.load()
+    found = samples(Client(application(house)))
+    assert found["cripto_assets_with_gaps{interval=1d}"] == 1
+    assert found["cripto_candles_missing{interval=1d}"] == 3
+    told = Client(application(house)).get("/health").json()["candles"]
+    assert (told["with_gaps"], told["missing"], told["behind"]) == (1, 3, 0)
 
 
 def test_predictions_and_errors_are_counted_by_kind() -> None:

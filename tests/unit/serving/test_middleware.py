@@ -7,6 +7,7 @@ import pytest
 from cripto.serving.metrics import Metrics
 from cripto.serving.middleware import Envelope
 from cripto.serving.request_log import RequestLog
+from cripto.serving.services import Services
 from tests.unit.forecasting.toys import House
 from tests.unit.serving.client import Client, application
 
@@ -63,7 +64,7 @@ def call(app: Any, scope: dict[str, Any]) -> list[dict[str, Any]]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    envelope = Envelope(app, metrics=Metrics(house.service, house.clock), log=RequestLog(enabled=False))
+    envelope = Envelope(app, metrics=Metrics(Services(house.service), house.clock), log=RequestLog(enabled=False))
     asyncio.run(envelope(scope, receive, send))
     return sent
 

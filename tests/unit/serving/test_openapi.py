@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from cripto.domain.interval import INTERVALS
 from cripto.serving.schemas import (
     Answer,
     Health,
@@ -73,8 +74,9 @@ def test_the_document_is_the_same_each_time() -> None:
 
 
 def test_the_asset_says_which_form_it_has() -> None:
-    (ativo,) = document()["paths"]["/symbol/{ativo}"]["get"]["parameters"]
+    ativo, intervalo = document()["paths"]["/symbol/{ativo}"]["get"]["parameters"]
     assert ativo["schema"]["pattern"] == "^[A-Za-z0-9]{1,20}$"
+    assert intervalo["schema"]["enum"] == list(INTERVALS)
 
 
 def test_the_interactive_documentation_is_there() -> None:

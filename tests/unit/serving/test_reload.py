@@ -38,6 +38,7 @@ def test_a_reload_takes_up_what_the_store_holds_now() -> None:
         "models": list(MODEL_NAMES),
         "release": VERSION,
         "refused": [],
+        "intervals": [{"interval": "1d", "release": VERSION, "total_models": 5, "failed": None}],
     }
     house.registry.publish(draft(LATER))
     house.clock.time += timedelta(minutes=1)

@@ -114,6 +114,7 @@ class TestModels:
             "last_loaded": "2025-03-22T01:00:00Z",
             "release": VERSION,
             "refused": [],
+            "interval": "1d",
         }
 
     def test_nothing_loaded_is_an_empty_list(self) -> None:

@@ -101,7 +101,12 @@ class TestEntries:
     def test_a_lake_without_candles_is_an_empty_list(self) -> None:
         house = House()
         house.service.load()
-        assert Client(application(house)).get("/symbols").json() == {"total": 0, "ativos": [], "proximo": None}
+        assert Client(application(house)).get("/symbols").json() == {
+            "total": 0,
+            "ativos": [],
+            "proximo": None,
+            "intervalo": "1d",
+        }
 
     def test_nothing_loaded_is_a_reason_to_retry(self) -> None:
         problem(Client(application(House("BTC", publish=False))).get("/symbols"), 503, "sem-release")

@@ -16,12 +16,13 @@ from starlette.responses import Response
 
 from cripto.domain.asset import parse_asset
 from cripto.errors import CriptoError, InvalidAsset
-from cripto.forecasting import Answer
+from cripto.forecasting import Answer, PredictionService
 from cripto.serving.caching import entity_tag
 from cripto.serving.compression import Content, send
 from cripto.serving.context import Context, problem_response
 from cripto.serving.errors import invalid_assets, problem_of, slug_of
 from cripto.serving.negotiation import header_of, preferred_media
+from cripto.serving.routes.interval import Intervalo
 from cripto.serving.schemas import Predictions, problems
 
 __all__ = ["predictions_route"]
@@ -77,22 +78,30 @@ def predictions_route(router: APIRouter, context: Context) -> None:
         responses={
             200: {"content": {_LINES: _LINES_CONTENT}},
             304: {"description": "A resposta que `If-None-Match` nomeia ainda vale."},
-            **problems(422, 500, 503, unusable="`ativos` falta, está vazio ou é longo demais."),
+            **problems(
+                404,
+                422,
+                500,
+                503,
+                missing="O intervalo não é servido aqui; `intervalos` traz os que são.",
+                unusable="`ativos` falta, está vazio ou é longo demais, ou não há tal `intervalo`.",
+            ),
         },
     )
-    async def predictions(request: Request) -> Response:
+    async def predictions(request: Request, intervalo: Intervalo = None) -> Response:
         """As predições de até 200 ativos, cada uma exatamente como em `/symbol/{ativo}`, na ordem pedida.
 
         Um ativo sem predição não impede as outras: em seu lugar vêm `ativo` e `erro`. Com
         `Accept: application/x-ndjson` a resposta traz um ativo por linha.
         """
+        service = context.services.of(intervalo)
         texts = ",".join(request.query_params.getlist("ativos")).split(",", _MOST_ASSETS)
         if len(texts) > _MOST_ASSETS:
             return problem_response(request, invalid_assets("too_long", _MOST_ASSETS))
         asked = _asked(texts)
         if not asked:
             return problem_response(request, invalid_assets("missing", _MOST_ASSETS))
-        batch = await _counted(context, asked)
+        batch = await _counted(context, service, asked)
         media = preferred_media(header_of(request, "accept"), (_JSON, _LINES))
         content = Content(
             body=_lines(batch) if media == _LINES else _document(batch),
@@ -103,13 +112,13 @@ def predictions_route(router: APIRouter, context: Context) -> None:
         return await send(request, content, context.desk)
 
 
-async def _counted(context: Context, asked: _Asked) -> _Batch:
+async def _counted(context: Context, service: PredictionService, asked: _Asked) -> _Batch:
     started = perf_counter()
     try:
-        held = context.service.all_held(asked)
+        held = service.all_held(asked)
         if held is not None:
             return _batch(asked, held)
-        batch = await context.desk.run(partial(_worked_out, context, asked))
+        batch = await context.desk.run(partial(_worked_out, service, asked))
         for slug, count in batch.errors.items():
             context.metrics.prediction_error(slug, count)
         return batch
@@ -120,8 +129,8 @@ async def _counted(context: Context, asked: _Asked) -> _Batch:
         context.metrics.prediction(perf_counter() - started, len(asked))
 
 
-def _worked_out(context: Context, asked: _Asked) -> _Batch:
-    return _batch(asked, context.service.answers([text for text, error in asked.items() if error is None]))
+def _worked_out(service: PredictionService, asked: _Asked) -> _Batch:
+    return _batch(asked, service.answers([text for text, error in asked.items() if error is None]))
 
 
 def _asked(texts: list[str]) -> _Asked:

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cripto.errors import NoRelease, Unauthorized
+from cripto.forecasting import Status
 from cripto.serving.context import Context, json_response, problem_response
-from cripto.serving.errors import reload_failed
-from cripto.serving.schemas import Reloaded, problems, refusals
+from cripto.serving.errors import reload_failed, slug_of
+from cripto.serving.schemas import Reloaded, ReloadedInterval, problems, refusals
 
 __all__ = ["reload_route"]
 
@@ -32,7 +33,7 @@ def reload_route(router: APIRouter, context: Context) -> None:
     async def reload(
         request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
     ) -> Response:
-        """Busca, verifica e testa a release atual e só então a troca pela que está servindo.
+        """Busca, verifica e testa a release atual de cada intervalo e só então a troca pela que está servindo.
 
         Pedidos simultâneos, ou repetidos cedo demais, recebem o mesmo resultado. Uma recarga que falha não muda
         o que está sendo servido.
@@ -40,9 +41,10 @@ def reload_route(router: APIRouter, context: Context) -> None:
         if context.admin_token is not None and not _is_bearer(authorization, context.admin_token):
             raise Unauthorized
         result = await context.reloader.reload()
-        status = result.status
-        if result.error is not None or status.release is None:
-            problem = reload_failed(result.error or NoRelease(), status.release)
+        name = context.services.default.interval.name
+        status, error = result.statuses[name], result.failures.get(name)
+        if error is not None or status.release is None:
+            problem = reload_failed(error or NoRelease(), status.release)
             return problem_response(request, problem)
         answer = Reloaded(
             message="Modelos recarregados com sucesso",
@@ -50,8 +52,19 @@ def reload_route(router: APIRouter, context: Context) -> None:
             models=list(status.models),
             release=status.release,
             refused=refusals(status.refused),
+            intervals=[_reloaded(one, result.failures.get(name)) for name, one in result.statuses.items()],
         )
         return json_response(answer.to_bytes())
+
+
+def _reloaded(status: Status, error: Exception | None) -> ReloadedInterval:
+    failed = error or (NoRelease() if status.release is None else None)
+    return ReloadedInterval(
+        interval=status.interval.name,
+        release=status.release,
+        total_models=len(status.models),
+        failed=None if failed is None else slug_of(failed),
+    )
 
 
 def _is_bearer(header: str | None, token: str) -> bool:

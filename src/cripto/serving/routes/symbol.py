@@ -17,6 +17,7 @@ from cripto.serving.context import Context
 from cripto.serving.errors import slug_of
 from cripto.serving.fast_lane import SYMBOL_ROUTE
 from cripto.serving.negotiation import header_of
+from cripto.serving.routes.interval import Intervalo
 from cripto.serving.schemas import SymbolAnswer, problems
 
 __all__ = ["symbol_route"]
@@ -44,6 +45,7 @@ def symbol_route(router: APIRouter, context: Context) -> None:
             str,
             Path(description=_DESCRIPTION, examples=["BTC"], json_schema_extra={"pattern": ASSET_PATTERN}),
         ],
+        intervalo: Intervalo = None,
     ) -> Response:
         """As predições dos cinco modelos para o fechamento do próximo candle.
 
@@ -52,9 +54,10 @@ def symbol_route(router: APIRouter, context: Context) -> None:
         """
         started = perf_counter()
         try:
-            answer = context.service.held(parse_asset(ativo))
+            service = context.services.of(intervalo)
+            answer = service.held(parse_asset(ativo))
             if answer is None:
-                answer = await context.desk.run(partial(context.service.answer, ativo))
+                answer = await context.desk.run(partial(service.answer, ativo))
         except Exception as error:
             context.metrics.prediction_error(slug_of(error))
             raise

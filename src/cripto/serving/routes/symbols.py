@@ -13,10 +13,12 @@ from cripto.domain.asset import ASSET_PATTERN, parse_asset
 from cripto.domain.clock import rfc3339
 from cripto.domain.forecast import situacao_of
 from cripto.errors import CriptoError
+from cripto.forecasting import PredictionService
 from cripto.serving.caching import entity_tag
 from cripto.serving.compression import Content, send
 from cripto.serving.context import Context
 from cripto.serving.errors import slug_of
+from cripto.serving.routes.interval import Intervalo
 from cripto.serving.schemas import SymbolList, problems
 
 __all__ = ["symbols_route"]
@@ -35,7 +37,13 @@ def symbols_route(router: APIRouter, context: Context) -> None:
         responses={
             200: {"headers": {"Link": {"description": "A próxima página, se há.", "schema": {"type": "string"}}}},
             304: {"description": "A página que `If-None-Match` nomeia ainda vale."},
-            **problems(422, 503, unusable="`limite` ou `apos` não tem a forma esperada."),
+            **problems(
+                404,
+                422,
+                503,
+                missing="O intervalo não é servido aqui; `intervalos` traz os que são.",
+                unusable="`limite`, `apos` ou `intervalo` não tem a forma esperada.",
+            ),
         },
     )
     async def symbols(
@@ -50,6 +58,7 @@ def symbols_route(router: APIRouter, context: Context) -> None:
                 json_schema_extra={"pattern": ASSET_PATTERN},
             ),
         ] = None,
+        intervalo: Intervalo = None,
     ) -> Response:
         """Os ativos em ordem alfabética: último candle, quão recente é, cotação, e se há predição.
 
@@ -57,12 +66,13 @@ def symbols_route(router: APIRouter, context: Context) -> None:
         Ativos que entram ou saem enquanto isso não fazem nenhum outro faltar ou repetir.
         """
         after = "" if apos is None else parse_asset(apos)
-        page = partial(_page, context, after, limite)
+        page = partial(_page, context, context.services.of(intervalo), after, limite)
         return await send(request, await context.desk.run(page), context.desk)
 
 
-def _page(context: Context, after: str, limit: int) -> Content:
-    windows, now, interval = context.service.windows(), context.clock.now(), context.service.interval
+def _page(context: Context, service: PredictionService, after: str, limit: int) -> Content:
+    windows, now, interval = service.windows(), context.clock.now(), service.interval
+    settled = now - interval.grace
     # one more than asked for tells whether there is another page
     found = windows.after(after, limit + 1)
     ages: dict[datetime, tuple[str, int]] = {}  # most candles end together
@@ -70,7 +80,7 @@ def _page(context: Context, after: str, limit: int) -> Content:
     for last in found[:limit]:
         if last.opened not in ages:
             closed = interval.close_of(last.opened)
-            ages[last.opened] = rfc3339(closed), interval.missed_since(closed, now)
+            ages[last.opened] = rfc3339(closed), interval.missed_since(closed, settled)
         closed_at, missed = ages[last.opened]
         window = windows.by_symbol[last.symbol]
         reason = slug_of(window) if isinstance(window, CriptoError) else None
@@ -88,11 +98,17 @@ def _page(context: Context, after: str, limit: int) -> Content:
             }
         )
     following = found[limit - 1].symbol if len(found) > limit else None
-    value = {"total": len(windows.last_candles), "ativos": listed, "proximo": following}
+    value = {
+        "total": len(windows.last_candles),
+        "ativos": listed,
+        "proximo": following,
+        "intervalo": interval.name,
+    }
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    seconds = (interval.close_of(interval.floor(now)) - now).total_seconds()
+    seconds = (interval.close_of(interval.floor(settled)) - now).total_seconds()
     headers = {"cache-control": context.cache_control.within(seconds).decode()}
     if following is not None:
         # relative, so that it also holds behind a proxy which serves us under a path of its own
-        headers["link"] = f'<symbols?limite={limit}&apos={following}>; rel="next"'
+        other = "" if service is context.services.default else f"&intervalo={interval}"
+        headers["link"] = f'<symbols?limite={limit}&apos={following}{other}>; rel="next"'
     return Content(body, "application/json", headers, entity_tag([body]))
