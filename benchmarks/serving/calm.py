@@ -41,7 +41,11 @@ def _of_kind(bench: Bench, kind: str) -> Figures:
     settings = {"CRIPTO_REFRESH_SECONDS": str(_REFRESH)}
     if kind == "swaps":
         rest = [str(version) for version in bench.stores.twin_release(store)]
-        settings = {"CRIPTO_REFRESH_SECONDS": "3600", "CRIPTO_RELOAD_SECONDS": "0"}
+        settings = {
+            "CRIPTO_REFRESH_SECONDS": "3600",
+            "CRIPTO_CANDLE_SECONDS": "3600",
+            "CRIPTO_RELOAD_SECONDS": "0",
+        }
     settings |= contenders.warming(MANY)
     with contenders.ours(bench, store, f"ours, {kind}", _PATH, settings) as server:
         most = run_wrk(server.port, _PATH, connections=32, seconds=bench.seconds)

@@ -31,7 +31,7 @@ def measure(bench: Bench) -> Figures:
     """
     with _bucket(bench.stores.real) as proxy:
         env = {**_KEYS, "CRIPTO_STORE": f"s3://{_BUCKET}", "AWS_ENDPOINT_URL": proxy.url}
-        env["CRIPTO_REFRESH_SECONDS"] = "3600"
+        env |= {"CRIPTO_REFRESH_SECONDS": "3600", "CRIPTO_CANDLE_SECONDS": "3600"}
         with contenders.ours(bench, bench.stores.real, "ours, flooded", settings=env) as server:
             # a loaded server that has refused once already: what else there is to grow grows before
             run_wrk(server.port, "/symbol/BTC", connections=32, seconds=2)

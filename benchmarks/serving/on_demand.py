@@ -22,7 +22,7 @@ def measure(bench: Bench) -> Figures:
         raise LeftOut(
             "this server has no CRIPTO_WARM_ASSETS, so that every answer is at hand before it is asked for"
         )
-    settings["CRIPTO_REFRESH_SECONDS"] = "3600"
+    settings |= {"CRIPTO_REFRESH_SECONDS": "3600", "CRIPTO_CANDLE_SECONDS": "3600"}
     assets = many_symbols()
     # /health: a single asset asked for would be one that is at hand
     with contenders.ours(bench, bench.stores.many, "ours, on demand", "/health", settings) as server:

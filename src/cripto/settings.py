@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     """Folder on local disk for copies of what is served, so that a server starts while its store is down."""
     refresh_seconds: float = Field(default=30.0, ge=0.1, le=86400)
     """How often the server looks for new candles and releases, in seconds."""
+    candle_seconds: float = Field(default=2.0, ge=0.1, le=86400)
+    """How often the server looks between these for candles alone, in seconds: one small request to the store."""
     reload_seconds: float = Field(default=5.0, ge=0, le=3600)
     """Least time between two reloads asked for over HTTP, in seconds; sooner ones get the last result."""
     warm_assets: int = Field(default=5000, ge=0, le=1_000_000)

@@ -39,7 +39,7 @@ def test_new_candles_and_a_compaction_under_load(store: tuple[str, dict[str, str
     frame = candles("BTC", "ETH", count=84).with_columns(pl.col("time").dt.offset_by("4d"))
     days = [LAST_CLOSE + number * DAILY.step for number in range(5)]
     lake.upsert(frame.filter(pl.col("time") < days[0]))
-    env |= {"CRIPTO_STORE": url, "CRIPTO_REFRESH_SECONDS": "1", "CRIPTO_CACHE_DIR": str(tmp_path / "cache")}
+    env |= {"CRIPTO_STORE": url, "CRIPTO_REFRESH_SECONDS": "3", "CRIPTO_CACHE_DIR": str(tmp_path / "cache")}
     with serving("serve", env=env, cwd=tmp_path) as client:
 
         def told(symbol: str) -> str:

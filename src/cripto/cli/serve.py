@@ -76,6 +76,7 @@ def application(parts: Installation, fleet: "Fleet | None" = None) -> "Applicati
             clock=parts.clock,
             admin_token=None if settings.admin_token is None else settings.admin_token.get_secret_value(),
             refresh_seconds=settings.refresh_seconds,
+            candle_seconds=settings.candle_seconds,
             reload_min_seconds=settings.reload_seconds,
             access_log=settings.access_log,
             cors_origins=settings.origins,

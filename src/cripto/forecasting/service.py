@@ -164,6 +164,23 @@ class PredictionService:
                     self.recall()
                 return self._snapshot
 
+    def follow(self) -> None:
+        """Look for other candles alone, under the release that is served: one small request where nothing changed.
+
+        Never raises for a lake that fails, as `refresh`.
+        """
+        with self._working:
+            served = self._snapshot
+            if served.release is None or served.candles is None:
+                return
+            try:
+                listings = self._listings or served.candles.listings
+                self._follow(self._candles(served.release.features.lookback, served, listings), served)
+            except (
+                Exception
+            ) as error:  # any failure at all must leave what is served, and the loop that calls this
+                self._journal.note("candles", error)
+
     def recall(self) -> None:
         """Take up the last good release and candles from disk where none is loaded; waits for no store.
 
@@ -303,11 +320,15 @@ class PredictionService:
             self._snapshot = replace(served, candles=candles, board=board)
         self._keep(None, candles)
 
-    def _candles(self, lookback: int, served: Snapshot) -> HeldCandles | None:
-        """The last ``lookback`` candles: the lake's, or where it fails the last good ones."""
+    def _candles(self, lookback: int, served: Snapshot, listings: Listings | None = None) -> HeldCandles | None:
+        """The last ``lookback`` candles: the lake's, or where it fails the last good ones.
+
+        ``listings`` are those of the store where they are not given.
+        """
         held = served.candles
         try:
-            candles = self._feed.read(lookback, held, self._known_listings(held))
+            known = self._known_listings(held) if listings is None else listings
+            candles = self._feed.read(lookback, held, known)
         except Exception as error:  # any failure at all must leave the last good candles
             self._journal.note("candles", error)
             if held is None and self._last_good is not None:

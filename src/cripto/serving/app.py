@@ -43,6 +43,7 @@ def create_app(
     clock: Clock,
     admin_token: str | None = None,
     refresh_seconds: float = 30.0,
+    candle_seconds: float | None = None,
     reload_min_seconds: float = 5.0,
     access_log: bool = False,
     cors_origins: Sequence[str] = (),
@@ -55,6 +56,7 @@ def create_app(
     It starts at once and answers 503 until a release is loaded. ``others`` are asked for by the name of their
     interval, see `Services`. ``admin_token`` guards ``/reload``;
     ``refresh_seconds`` is how often the store is looked at, and the longest a cache may keep an answer;
+    ``candle_seconds`` how often it is looked at between these for candles alone;
     ``reload_min_seconds`` the least time between two reloads; ``prediction_threads`` how many answers are
     worked out at once; ``cors_origins`` whose pages may read the answers in a browser, ``*`` for all;
     ``loaded`` is called once, when the first release answers; ``fleet`` is who else serves with this process.
@@ -86,7 +88,13 @@ def create_app(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=background(services, refresh_seconds, loaded=loaded, beat=_beat(services, metrics, fleet)),
+        lifespan=background(
+            services,
+            refresh_seconds,
+            candle_seconds=candle_seconds,
+            loaded=loaded,
+            beat=_beat(services, metrics, fleet),
+        ),
         # FastAPI would ask the environment where to send traces
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )

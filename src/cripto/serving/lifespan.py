@@ -27,12 +27,14 @@ def background(
     services: Services,
     refresh_seconds: float,
     store_may_take: float = _STORE_MAY_TAKE_SECONDS,
+    candle_seconds: float | None = None,
     loaded: Callable[[], None] = lambda: None,
     beat: Callable[[], None] | None = None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """A lifespan that refreshes ``services`` every ``refresh_seconds``, and sooner until all can predict.
 
-    One after the other, and one that never can keeps no other from it.
+    One after the other, and one that never can keeps no other from it. Every ``candle_seconds`` between, those
+    that can predict look for candles alone.
 
     Where the store has not answered ``store_may_take`` seconds after the start, the last good release on disk is
     taken up meanwhile. The answers of the next candle interval are encoded before it begins. ``loaded`` is called
@@ -43,6 +45,8 @@ def background(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with create_task_group() as tasks:
             tasks.start_soon(_keep_fresh, services, refresh_seconds, loaded)
+            if candle_seconds is not None and candle_seconds < refresh_seconds:
+                tasks.start_soon(_keep_up, services, candle_seconds)
             tasks.start_soon(_keep_told, services)
             tasks.start_soon(_start_from_disk, services, store_may_take)
             if beat is not None:
@@ -76,6 +80,14 @@ async def _keep_fresh(services: Services, refresh_seconds: float, loaded: Callab
             failures += 1
         # replicas started together must not ask together for ever
         await sleep(wait * uniform(0.75, 1.25))  # noqa: S311
+
+
+async def _keep_up(services: Services, candle_seconds: float) -> None:
+    while True:
+        await sleep(candle_seconds * uniform(0.75, 1.25))  # noqa: S311 as above
+        for service in services:
+            if service.snapshot.board is not None:
+                await aside(partial(services.follow, service))
 
 
 async def _start_from_disk(services: Services, store_may_take: float) -> None:

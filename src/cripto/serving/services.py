@@ -58,6 +58,11 @@ class Services:
         with self._turn:
             service.refresh()
 
+    def follow(self, service: PredictionService) -> None:
+        """See `PredictionService.follow`."""
+        with self._turn:
+            service.follow()
+
     def refresh_all(self) -> None:
         """Refresh one after the other."""
         for service in self:

@@ -10,7 +10,7 @@ from cripto.serving.lifespan import background
 from cripto.serving.services import Services
 from cripto.storage import MemoryStore
 from tests.unit.forecasting.disks import kept, service
-from tests.unit.forecasting.toys import House, draft
+from tests.unit.forecasting.toys import House, candles, draft
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -109,3 +109,18 @@ def test_a_store_that_answers_in_time_is_preferred_to_the_disk() -> None:
 
     asyncio.run(run())
     assert fresh.status().release == "20250801-0000"
+
+
+def test_candles_are_looked_for_between_two_looks_for_a_release() -> None:
+    house = House("BTC")
+
+    async def run() -> None:
+        async with background(Services(house.service), 3600.0, candle_seconds=0.01)(FastAPI()):
+            await until(lambda: house.service.snapshot.board is not None)
+            before = house.service.snapshot
+            house.lake.upsert(candles("ETH"))
+            await until(lambda: house.service.snapshot is not before)
+
+    asyncio.run(run())
+    assert house.service.answer("ETH").body
+    assert house.service.status().refreshes == 1
