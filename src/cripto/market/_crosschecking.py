@@ -9,12 +9,12 @@ from cripto.domain.interval import Interval
 from cripto.errors import CallerError, OperatorError, RetryLater
 from cripto.market._desk import Desk
 from cripto.market.fetch_report import Doubted
+from cripto.market.identity import normalised
 from cripto.market.planning import Stretch
-from cripto.market.schema import PRICES
 from cripto.market.suspicion import Bar, Close, agree, doubt, doubted, is_possible
 from cripto.market.universe import Offer, Target
 
-__all__ = ["CrossCheck", "normalised"]
+__all__ = ["CrossCheck"]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class CrossCheck:
     async def settle(
         self, candles: pl.DataFrame, before: Close | None, exchange: str
     ) -> tuple[pl.DataFrame, list[Doubted]]:
-        """The candles that may enter (zeros nobody could replace among them, for validation to refuse), and doubts.
+        """The candles that may enter (zeros nobody replaced among them, for validation to refuse), and doubts.
 
         ``candles`` are sorted by time, told by ``exchange``; ``before`` is the candle before the first of them.
 
@@ -97,16 +97,7 @@ class CrossCheck:
         known = self._known.setdefault(offer, _Known())
         if not any(stretch.start <= time < stretch.end for stretch in known.asked):
             page = await self._desks[offer.exchange].candles(offer.pair, self._interval, time, None)
-            candles = normalised(page.candles, self._target, offer)
+            candles = normalised(page.candles, self._target.symbol, offer.factor)
             known.bars |= {bar["time"]: bar for bar in candles.iter_rows(named=True)}
             known.asked.append(Stretch(time, max(page.next or time, time + self._interval.step)))
         return known.bars.get(time)
-
-
-def normalised(candles: pl.DataFrame, target: Target, offer: Offer) -> pl.DataFrame:
-    """Candles of a pair as candles of the asset: its name, and prices and volumes of one unit."""
-    if (offer.pair.base, offer.factor) == (target.symbol, 1):
-        return candles
-    return candles.with_columns(
-        pl.col(*PRICES) / offer.factor, volume=pl.col("volume") * offer.factor, symbol=pl.lit(target.symbol)
-    )

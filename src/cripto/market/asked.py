@@ -41,9 +41,7 @@ class Asked:
 
     def heard(self, found: Mapping[AskedSeries, Iterable[Stretch]], at: datetime) -> "Asked":
         """With what was told at ``at``, and without what is too old to be believed."""
-        kept = {
-            series: [item for item in items if _fresh(item[1], at)] for series, items in self.empty.items()
-        }
+        kept = {series: [item for item in items if _fresh(item[1], at)] for series, items in self.empty.items()}
         for series, stretches in found.items():
             new = joined(stretches)
             old = [item for item in kept.get(series, []) if not any(_within(item[0], other) for other in new)]

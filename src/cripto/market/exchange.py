@@ -155,7 +155,7 @@ class Exchange:
         following = self._following(rows, interval, since, size)
         if following is not None and (interval.close_of(following) > now or (until and following >= until)):
             following = None
-        return CandlePage(candles, following)
+        return CandlePage(candles, following, certain=bool(rows) or not told_others)
 
     def _following(
         self, rows: list[list[float | None]], interval: Interval, since: datetime, size: int

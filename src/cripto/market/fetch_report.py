@@ -14,7 +14,7 @@ __all__ = ["Doubted", "FetchReport", "Progress", "SeriesOutcome", "remedy"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a fetch is: series done of all, candles told by exchanges, candles written, and who is left alone."""
+    """How far a fetch is: series done of all, candles told and written, and which exchanges are left alone."""
 
     done: int
     series: int
@@ -36,7 +36,7 @@ class Doubted:
 class SeriesOutcome:
     """What became of one series.
 
-    ``sources``: candles accepted by the exchange that told them. ``rules``: rows quarantined by the rule they broke.
+    ``sources``: candles accepted, by the exchange that told them. ``rules``: rows quarantined, by the rule broken.
     ``failures``: exchange and error, of those that were asked in vain; ``complete``: one was asked to the end, so
     all that is known of the series has arrived. ``last``: the open of its last candle.
     """

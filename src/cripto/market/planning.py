@@ -1,4 +1,4 @@
-"""What is missing of a series, as stretches of time: pure arithmetic on what is held and what is known to be empty."""
+"""What is missing of a series, as stretches of time: arithmetic on what is held and what is known to be empty."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,16 @@ import polars as pl
 from cripto.domain.candle import Series
 from cripto.domain.interval import Interval
 
-__all__ = ["AGAIN", "Stretch", "held_stretches", "joined", "missing", "settled_before", "told_stretches", "without"]
+__all__ = [
+    "AGAIN",
+    "Stretch",
+    "held_stretches",
+    "joined",
+    "missing",
+    "settled_before",
+    "told_stretches",
+    "without",
+]
 
 AGAIN = 3
 """How many of the last candles held are asked for again: exchanges revise them."""
@@ -70,7 +79,7 @@ def told_stretches(times: pl.Series, interval: Interval) -> list[Stretch]:
 
 
 def settled_before(until: datetime, interval: Interval, again: int = AGAIN) -> datetime:
-    """Candles that open before this and were not told will not come late: an hour, and a few candles, have passed."""
+    """Candles that open before this and were not told come no more: an hour, and a few candles, have passed."""
     return interval.floor(until - max(_SETTLED, again * interval.step))
 
 
@@ -84,9 +93,9 @@ def missing(
 ) -> list[Stretch]:
     """What to ask for between ``since`` and ``until``: before the first, gaps, after the last, sorted.
 
-    ``held`` are candles there are; in ``empty`` an exchange has none. The last ``again`` candles held are asked for
-    once more. Each stretch begins with a candle that is held, where there is one before it, so that what is new can
-    be compared with it. Stretches less than a page apart are one: asking for both at once costs no more.
+    ``held`` are candles there are; in ``empty`` an exchange has none. The last ``again`` candles held are asked
+    for once more. Each stretch begins with a candle that is held, where there is one before it, so that what is
+    new can be compared with it. Stretches less than a page apart are one: asking for both at once costs no more.
     """
     first = interval.floor(since)
     if first < since:

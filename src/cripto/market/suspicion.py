@@ -16,12 +16,23 @@ import polars as pl
 from cripto.domain.interval import Interval
 from cripto.market.schema import PRICES
 
-__all__ = ["AGREEMENT", "OPEN_JUMP", "Bar", "Close", "Doubt", "agree", "close_jump", "doubt", "doubted", "is_possible"]
+__all__ = [
+    "AGREEMENT",
+    "OPEN_JUMP",
+    "Bar",
+    "Close",
+    "Doubt",
+    "agree",
+    "close_jump",
+    "doubt",
+    "doubted",
+    "is_possible",
+]
 
 OPEN_JUMP = 1.25
 """An open this many times the close before it, or its inverse, is doubted."""
 AGREEMENT = 1.10
-"""Opens and closes of two exchanges agree within this factor (Binance and Bitstamp, 2018 to 2020: 1.064 at most)."""
+"""Opens and closes of two exchanges agree within this factor (at most 1.064 by day, Binance and Bitstamp)."""
 
 _CLOSE_JUMPS = ((3600, 1.5), (43200, 2.0), (86400, 3.0))
 

@@ -1,41 +1,43 @@
 """Which series to collect: the assets that are wanted, each in one quote, and the exchanges that list it there."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cripto.domain.asset import parse_asset
-from cripto.errors import InvalidAsset, InvalidInput
+from cripto.domain.universe import Universe
+from cripto.market.listings import series_of_pairs
 from cripto.market.source import Pair
 
-__all__ = ["DOLLARS", "PEGGED", "Choice", "Offer", "Target", "Universe", "choose", "parse_universe"]
+__all__ = ["DOLLARS", "PEGGED", "Choice", "Offer", "Target", "choose"]
 
 DOLLARS = ("USDT", "USDC", "USD")
 """Quotes that are worth a dollar, within a few parts in a hundred: their prices and volumes can be compared."""
 
 PEGGED = frozenset(
-    # coins that follow a currency, as their issuers say
-    "USDT USDC USD1 USDE USDS USDP USDD USDG USDQ USDR FDUSD TUSD BUSD DAI PYUSD RLUSD GUSD LUSD SUSD FRAX XUSD BFUSD "
-    "AEUR EURC EURI EURT EURQ EURR EURS EURCV BRZ BRL1 XSGD MXNB TRYB IDRT BIDR BVND "
-    # currencies, by ISO 4217
-    "USD EUR GBP BRL TRY AUD CAD CHF JPY ARS MXN PLN RON ZAR UAH CZK IDR COP NGN RUB INR KRW SGD HKD NZD".split()
+    {
+        # coins that follow the dollar, as their issuers say
+        *(
+            "USDT",
+            "USDC",
+            "FDUSD",
+            "TUSD",
+            "BUSD",
+            "DAI",
+            "PYUSD",
+            "RLUSD",
+            "GUSD",
+            "USDP",
+            "USDD",
+            "USDE",
+            "USDS",
+        ),
+        *("USD1", "USDG", "USDQ", "XUSD", "LUSD", "FRAX"),
+        # and other currencies
+        *("AEUR", "EURC", "EURI", "EURT", "EURQ", "EURR", "BRZ"),
+        # currencies, by ISO 4217
+        *("USD", "EUR", "GBP", "BRL", "TRY", "AUD", "CAD", "CHF", "JPY", "ARS", "MXN", "PLN", "RON", "ZAR", "UAH"),
+    }
 )
 """Bases that follow a currency, or are one: they are traded most and have nothing to forecast."""
-
-_TOP = re.compile(r"top:([1-9][0-9]{0,5})", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Universe:
-    """Named ``assets``; or else the ``top`` that are traded most; or else, if neither is given, all."""
-
-    assets: tuple[str, ...] = ()
-    top: int | None = None
-
-    def __str__(self) -> str:
-        if self.assets:
-            return ",".join(self.assets)
-        return "all" if self.top is None else f"top:{self.top}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An asset in one quote: who offers it, in order; ``witnesses`` offer it in another dollar, to compare with."""
+    """An asset in one quote, and who offers it, in order; ``witnesses`` offer it in another dollar."""
 
     symbol: str
     quote: str
@@ -63,19 +65,6 @@ class Choice:
 
     targets: tuple[Target, ...]
     unknown: tuple[str, ...] = ()
-
-
-def parse_universe(text: str) -> Universe:
-    """Read ``all``, ``top:N`` or a list ``BTC,ETH``; raise `InvalidInput`."""
-    if text.strip().lower() == "all":
-        return Universe()
-    if found := _TOP.fullmatch(text.strip().lower()):
-        return Universe(top=int(found[1]))
-    try:
-        names = tuple(dict.fromkeys(parse_asset(part.strip()) for part in text.split(",")))
-    except InvalidAsset as error:
-        raise InvalidInput("a universe is `all`, `top:N`, or assets separated by commas: BTC,ETH") from error
-    return Universe(assets=names)
 
 
 def choose(lists: Mapping[str, Sequence[Pair]], universe: Universe, quotes: Sequence[str]) -> Choice:
@@ -100,22 +89,12 @@ def choose(lists: Mapping[str, Sequence[Pair]], universe: Universe, quotes: Sequ
 
 
 def _offered(lists: Mapping[str, Sequence[Pair]]) -> dict[tuple[str, str], list[Offer]]:
-    """By asset and quote, one offer for each exchange: of several the traded, then the undivided one."""
+    """By asset and quote, one offer for each exchange that lists it."""
     offered: dict[tuple[str, str], list[Offer]] = {}
     for exchange, pairs in lists.items():
-        best: dict[tuple[str, str], Offer] = {}
-        for pair in pairs:
-            symbol, factor = _asset(pair.base)
-            offer, other = Offer(exchange, pair, factor), best.get((symbol, pair.quote))
-            if other is None or (not pair.active, factor) < (not other.pair.active, other.factor):
-                best[symbol, pair.quote] = offer
-        for key, offer in best.items():
-            offered.setdefault(key, []).append(offer)
+        for symbol, quote, pair, factor in series_of_pairs(pairs):
+            offered.setdefault((symbol, quote), []).append(Offer(exchange, pair, factor))
     return offered
-
-
-def _asset(base: str) -> tuple[str, int]:
-    return base, 1
 
 
 def _target(
