@@ -24,6 +24,7 @@ from cripto.market.lake import CandleLake, Upsert
 from cripto.market.listings import ListingBook
 from cripto.market.planning import AGAIN, held_stretches
 from cripto.market.source import CandleSource
+from cripto.market.suspicion import Close
 from cripto.market.universe import Choice, Target, choose
 from cripto.storage import ObjectStore
 
@@ -167,7 +168,7 @@ class Collector:
                 interval,
                 first,
                 held_stretches(spans.get((target.symbol, target.quote), []), interval),
-                recent.get((target.symbol, target.quote), {}),
+                recent.get((target.symbol, target.quote), []),
                 lambda series: asked.believed(series, now),
                 writer.put,
                 pace.heard,
@@ -177,15 +178,15 @@ class Collector:
 
     def _held(
         self, interval: Interval, since: datetime
-    ) -> tuple[dict[tuple[str, str], list[Series]], dict[tuple[str, str], dict[datetime, float]]]:
+    ) -> tuple[dict[tuple[str, str], list[Series]], dict[tuple[str, str], list[Close]]]:
         """The runs held of each series, and its last closes; sample candles do not count."""
         spans: dict[tuple[str, str], list[Series]] = {}
         for span in self.lake.spans(interval.name, since=since, leaving_out=[SAMPLE_SOURCE]):
             spans.setdefault((span.symbol, span.quote), []).append(span)
-        closes: dict[tuple[str, str], dict[datetime, float]] = {}
+        closes: dict[tuple[str, str], list[Close]] = {}
         recent = self.lake.recent(interval.name, AGAIN + 2).filter(pl.col("source") != SAMPLE_SOURCE)
-        for symbol, quote, opened, close in recent.select("symbol", "quote", "time", "close").iter_rows():
-            closes.setdefault((symbol, quote), {})[opened] = close
+        for symbol, quote, *close in recent.select("symbol", "quote", "time", "close", "source").iter_rows():
+            closes.setdefault((symbol, quote), []).append(Close(*close))
         return spans, closes
 
     async def _run(self, jobs: Sequence[SeriesFetch], stop: asyncio.Event | None, pace: "_Pace") -> bool:
