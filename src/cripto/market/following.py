@@ -136,7 +136,9 @@ class Following:
             again = [interval for interval in due if any(key[2] == interval.name for key in wanted)]
             names = {key[:2] for key in wanted}
             targets = [item for item in self._choice.targets if (item.symbol, item.quote) in names]
-            behind = (behind - wanted) | (wanted & self._behind(await self._fetch(targets, again, _SHORT), due))
+            since = self._recently(again, self.collector.now())
+            found = await self._fetch(targets, again, since)
+            behind = (behind - wanted) | (wanted & self._behind(found, due))
         mine = {interval.name for interval in due}
         self._absent = {key for key in self._absent if key[2] not in mine} | behind
         if len(behind) == len(report.outcomes):
