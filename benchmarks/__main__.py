@@ -21,6 +21,7 @@ RUNS = (
     ("start", ()),
     ("read_recent", ()),
     ("lake_size", ()),
+    ("fetch_candles", ()),
     ("import_candles", (DAILY,)),
     ("import_candles", (HOURLY,)),
     ("train", (DAILY, "1d")),
