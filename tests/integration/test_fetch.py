@@ -141,7 +141,7 @@ def test_who_is_told_to_stop_writes_what_has_arrived(at: Desk) -> None:
     stop = asyncio.Event()
 
     def told(progress: Progress) -> None:
-        if progress.candles:
+        if progress.done:
             stop.set()
 
     report = station.fetch(stop=stop, told=told)

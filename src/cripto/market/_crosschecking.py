@@ -1,5 +1,6 @@
 """A doubted bar is compared with the same candle of another exchange before it enters."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -48,7 +49,7 @@ class CrossCheck:
         but could not be asked or tell a third thing, no bar enters. If nobody else has that candle, a jump enters,
         unless it is from one exchange's candle to another's: then they are of two coins, or one is wrong.
         """
-        if not doubted(candles, before, self._interval):
+        if not await asyncio.to_thread(doubted, candles, before, self._interval):
             return candles, []
         kept: list[Bar] = []
         remarks: list[Doubted] = []

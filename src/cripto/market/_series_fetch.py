@@ -1,5 +1,6 @@
 """One series, fetched: page by page from the first exchange that can, what that one lacks from the next."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -127,7 +128,7 @@ class SeriesFetch:
             return
         entering, remarks = await check.settle(candles, self._close_before(candles["time"][0]), desk.name)
         # that they are closed is what the source vouches for, by the exchange's clock of that moment
-        validation = validate(entering, self.interval, desk.now() + _LENIENCY)
+        validation = await asyncio.to_thread(validate, entering, self.interval, desk.now() + _LENIENCY)
         accepted = validation.accepted
         self.outcome.doubted += remarks
         self.outcome.rules.update(validation.rules)
