@@ -28,8 +28,9 @@ _LENIENCY = timedelta(seconds=30)
 class SeriesFetch:
     """What is known of a series before it is fetched, and, in ``outcome`` and ``empty``, after.
 
-    ``since`` and ``held`` bound what is asked for; ``closes`` are the last ones held; ``believed`` says
-    what an exchange is known not to have. ``put`` takes candles that may enter, ``heard`` counts what was told.
+    ``since`` and ``held`` bound what is asked for; ``closes`` are the last ones held; ``believed`` says what an
+    exchange is known not to have; ``brief`` leaves it at the first exchange that answers. ``put`` takes candles
+    that may enter, ``heard`` counts what was told.
     """
 
     target: Target
@@ -40,6 +41,7 @@ class SeriesFetch:
     believed: Callable[[AskedSeries], Sequence[Stretch]]
     put: Callable[[pl.DataFrame], Awaitable[None]]
     heard: Callable[[int], None]
+    brief: bool = False
     outcome: SeriesOutcome = field(init=False)
     empty: dict[AskedSeries, list[Stretch]] = field(default_factory=dict)
 
@@ -50,6 +52,8 @@ class SeriesFetch:
         """Ask the exchanges in order; errors of theirs are kept, errors of the writer raised."""
         check = CrossCheck(self.target, self.interval, desks)
         for offer in self.target.offers:
+            if self.brief and self.outcome.complete:
+                break
             desk = desks[offer.exchange]
             try:
                 await self._ask(desk, offer, check)
@@ -57,20 +61,23 @@ class SeriesFetch:
                 # once one has told all it has, what the others could add is asked for again next time
                 if not self.outcome.complete:
                     self.outcome.failures.append((desk.name, error))
+        self.held = joined(self.held)
         self._forget_what_entered()
         self.outcome.last = max((item.end for item in self.held), default=None)
         if self.outcome.last is not None:
             self.outcome.last -= self.interval.step
 
     async def _ask(self, desk: Desk, offer: Offer, check: CrossCheck) -> None:
+        self.held = joined(self.held)
         series = desk.name, self.target.symbol, self.target.quote, self.interval.name
         until = self.interval.floor(desk.now())
         settled = settled_before(until, self.interval)
         # Of the next exchange only what the one before has not, and will not have: its last candles may be late.
         first = not self.outcome.complete
+        believed = self.believed(series)
         wanted = missing(
             self.held,
-            self.believed(series),
+            believed,
             self.since,
             until if first else settled,
             self.interval,
@@ -84,7 +91,7 @@ class SeriesFetch:
                 await self._take(candles, check, desk)
                 if certain and asked.start < settled:
                     told = told_stretches(candles["time"], self.interval)
-                    nothing = without([Stretch(asked.start, min(asked.end, settled))], told)
+                    nothing = without([Stretch(asked.start, min(asked.end, settled))], [*told, *believed])
                     self.empty.setdefault(series, []).extend(nothing)
         self.outcome.complete = True
 
@@ -134,7 +141,7 @@ class SeriesFetch:
         self.outcome.rules.update(validation.rules)
         self.outcome.sources.update(dict(accepted["source"].value_counts().iter_rows()))
         await self.put(accepted)
-        self.held = joined([*self.held, *told_stretches(accepted["time"], self.interval)])
+        self.held += told_stretches(accepted["time"], self.interval)
         if accepted.height:
             self.closes.append(Close(*accepted.select("time", "close", "source").row(-1)))
 
