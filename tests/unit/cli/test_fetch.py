@@ -69,6 +69,14 @@ def test_options_go_before_the_settings(
     assert held["time"].min() == datetime(2025, 1, 1, tzinfo=UTC)
 
 
+def test_an_exchange_named_without_an_address_keeps_the_mirror_of_the_settings(
+    cripto: Command, configured: ExchangeServer, store: str
+) -> None:
+    result = cripto("candles", "fetch", "--exchange", "binance", "--exchange", "binance", "--symbols", "BTC")
+    assert result.code == 0, result.err
+    assert configured.requests("klines") == 1
+
+
 def test_an_asset_nobody_lists_is_named_and_the_others_arrive(
     cripto: Command, configured: ExchangeServer, store: str
 ) -> None:
