@@ -22,6 +22,7 @@ RUNS = (
     ("intervals", ()),
     ("read_recent", ()),
     ("lake_size", ()),
+    ("fetch_candles", ()),
     ("import_candles", (DAILY,)),
     ("import_candles", (HOURLY,)),
     ("train", (DAILY, "1d")),

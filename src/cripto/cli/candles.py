@@ -1,4 +1,4 @@
-"""``cripto candles``: import, derive and check candles, and keep their table quick to read."""
+"""``cripto candles``: import, fetch, derive and check candles, and keep their table quick to read."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,6 +11,7 @@ import typer
 
 from cripto.cli.console import errors, output, print_json, progress_bar, table
 from cripto.cli.exits import CALLER, FOUND
+from cripto.cli.fetch import fetch
 from cripto.cli.options import AsJson
 from cripto.cli.wiring import installation
 from cripto.domain.interval import Interval, parse_interval
@@ -26,8 +27,9 @@ _SHOWN = 10
 
 def build() -> typer.Typer:
     """Return the commands of the group."""
-    group = typer.Typer(no_args_is_help=True, help="Import, derive, check and optimize candles.")
+    group = typer.Typer(no_args_is_help=True, help="Import, fetch, derive, check and optimize candles.")
     group.command("import")(import_files)
+    group.command("fetch")(fetch)
     group.command("check")(check)
     group.command("derive")(derive)
     group.command("optimize")(optimize)
