@@ -152,6 +152,8 @@ from tests.doubles.candles import random_walk
 lake = open_lake(sys.argv[1])
 for turn in range(12):
     lake.upsert(random_walk(["BTC", "OWN"], 10 + turn, seed=turn % 3))
+for more in (22, 23):  # files of their own, so that there is something to put together at the end
+    lake.upsert(random_walk(["BTC", "OWN"], more, seed=2))
 """
 OPTIMIZER = """
 import sys
@@ -186,7 +188,7 @@ def test_optimizing_while_others_write_loses_and_doubles_nothing(
         optimizer.communicate()
     held = open_lake(url).read("1d")
     assert not held.select(CANDLE_KEY).is_duplicated().any()
-    assert_frame_equal(held, random_walk(["BTC", "OWN"], 21, seed=2))
+    assert_frame_equal(held, random_walk(["BTC", "OWN"], 23, seed=2))
     assert {"OPTIMIZE", "MERGE"} <= operations(url), "they did not meet"
 
 
