@@ -21,6 +21,7 @@ RUNS = (
     ("start", ()),
     ("read_recent", ()),
     ("lake_size", ()),
+    ("check_lake", ()),
     ("import_candles", (DAILY,)),
     ("import_candles", (HOURLY,)),
     ("train", (DAILY, "1d")),

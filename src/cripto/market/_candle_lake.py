@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import polars as pl
@@ -70,12 +70,18 @@ class CandleLake(Protocol):
         ...
 
     def read(
-        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+        self,
+        interval: str,
+        *,
+        symbols: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """Candles of one interval, all columns, sorted by symbol, quote and time; empty if there are none.
 
-        ``symbols`` restricts them (``None``: all). ``version`` reads the lake as it was; `InvalidInput` if it
-        never had that version.
+        ``symbols`` restricts them (``None``: all), ``since`` to those that open then or later, ``until`` to those
+        that open before. ``version`` reads the lake as it was; `InvalidInput` if it never had that version.
         """
         ...
 

@@ -12,7 +12,7 @@ from cripto.domain.candle import CANDLE_COLUMNS, CANDLE_KEY
 from cripto.domain.interval import parse_interval
 from cripto.errors import InvalidInput
 
-__all__ = ["COLUMNS", "SAME_KEY", "after", "of_interval", "of_symbols", "since", "until", "window"]
+__all__ = ["COLUMNS", "SAME_KEY", "after", "between", "of_interval", "of_symbols", "since", "until", "window"]
 
 COLUMNS = ", ".join(f'"{name}"' for name in CANDLE_COLUMNS)
 """All columns, in order."""
@@ -56,6 +56,12 @@ def since(moment: datetime) -> str:
 def until(moment: datetime) -> str:
     """Candles that open at ``moment`` or before."""
     return f'"time" <= {_instant(moment)}'
+
+
+def between(first: datetime | None, end: datetime | None) -> list[str]:
+    """Candles that open at ``first`` or after, and before ``end``; no condition for ``None``."""
+    begun = [] if first is None else [since(first)]
+    return begun if end is None else [*begun, f'"time" < {_instant(end)}']
 
 
 def _instant(moment: datetime) -> str:

@@ -23,7 +23,7 @@ from cripto.market._commit_watch import CommitWatch
 from cripto.market._compaction import compacted, intervals_of, vacuumed
 from cripto.market._delta_errors import reason, translated
 from cripto.market._recent import HeldRecent, continued, last_of_each, spans_of
-from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, since, until, window
+from cripto.market._sql import COLUMNS, SAME_KEY, after, between, of_interval, of_symbols, since, until, window
 from cripto.market._upserting import Difference, difference, distinct, slices
 from cripto.market.schema import CANDLE_SCHEMA, empty_candles, sorted_by
 from cripto.storage import ObjectStore
@@ -77,11 +77,18 @@ class DeltaLake:
         return Upsert(inserted, updated, unchanged, self._opened_version())
 
     def read(
-        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+        self,
+        interval: str,
+        *,
+        symbols: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """See `CandleLake.read`."""
         table = self._open(version)
-        return sorted_by(_select(table, of_interval(interval), *of_symbols(symbols)), *_ORDER)
+        found = _select(table, of_interval(interval), *of_symbols(symbols), *between(since, until))
+        return sorted_by(found, *_ORDER)
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
         """See `CandleLake.recent`."""

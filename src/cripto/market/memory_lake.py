@@ -1,7 +1,7 @@
 """A lake in memory: the twin that tests, examples and the bundled sample use."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Lock
 
 import polars as pl
@@ -41,13 +41,23 @@ class MemoryLake:
             return Upsert(change.inserted, change.updated, change.unchanged, self.version())
 
     def read(
-        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+        self,
+        interval: str,
+        *,
+        symbols: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """See `CandleLake.read`."""
         parse_interval(interval)
         candles = self._at(version).filter(pl.col("interval") == interval)
         if symbols is not None:
             candles = candles.filter(pl.col("symbol").is_in(list(symbols)))
+        if since is not None:
+            candles = candles.filter(pl.col("time") >= since)
+        if until is not None:
+            candles = candles.filter(pl.col("time") < until)
         return sorted_by(candles, *_ORDER)
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
