@@ -29,9 +29,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class OddBars:
-    """A bar, or bars in a row, that ``cripto.market.suspicion`` remarks upon; times are opens, UTC.
+    """A bar, or bars in a row, that ``cripto.market.oddities`` remarks upon; times are opens, UTC.
 
-    ``figure`` and ``limit``: see `cripto.market.suspicion.ODDITY_SCHEMA`.
+    ``figure`` and ``limit``: see `cripto.market.oddities.ODDITY_SCHEMA`.
     """
 
     rule: str
@@ -53,7 +53,7 @@ class SeriesQuality:
     ``first`` and ``last`` (UTC opens) are those of the whole series, the rest counts from ``since`` on, if that is
     given. ``longest_gap`` and ``missing`` in candles; ``flat`` counts bars of one price without volume;
     ``suspicious`` rows by the rule of ``cripto.market.rules`` they break, ``notices`` what
-    ``cripto.market.suspicion`` remarks upon, by its name; ``behind`` candles that have closed since the last one
+    ``cripto.market.oddities`` remarks upon, by its name; ``behind`` candles that have closed since the last one
     held, and ``stale_seconds`` the time since that one closed. ``coverage`` is the share held of the candles from
     its first to its last, ``share`` that of those from the first of any series of the interval to the last of any
     (from ``since``, where given); ``None`` where there are none to hold. ``listed_gaps`` are the longest and

@@ -11,9 +11,9 @@ import polars as pl
 
 from cripto.domain.candle import Series
 from cripto.domain.interval import Interval
+from cripto.market.oddities import ODDITY_SCHEMA, RUN_RULES, least_run, odd_bars, run_flag, with_previous
 from cripto.market.rules import row_rules
 from cripto.market.schema import CANDLE_SCHEMA, PRICES, empty_candles, sorted_by
-from cripto.market.suspicion import ODDITY_SCHEMA, RUN_RULES, least_run, odd_bars, run_flag, with_previous
 
 __all__ = ["GAP_SCHEMA", "LISTED", "SLICE_ROWS", "Sweep", "time_slices"]
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from cripto.domain.interval import parse_interval
 from cripto.errors import InvalidInput, OperatorError
+from cripto.market.oddities import RUN_RULES
 from cripto.market.quality import Coverage, QualityReport, SeriesQuality
-from cripto.market.suspicion import RUN_RULES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

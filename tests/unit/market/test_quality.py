@@ -10,8 +10,8 @@ from cripto.errors import InvalidInput
 from cripto.market._sweep import LISTED
 from cripto.market.importing import import_file
 from cripto.market.lake import MemoryLake
+from cripto.market.oddities import RUN_RULES
 from cripto.market.quality import check_lake
-from cripto.market.suspicion import RUN_RULES
 from tests.doubles.candles import HOURLY, START, random_walk
 
 NOW = START + timedelta(days=20)

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from cripto.domain.interval import INTERVALS, Interval
-from cripto.market.suspicion import ODDITIES, ODDITY_SCHEMA, RUN_RULES, least_run, move_limit, odd_bars, run_flag
-from cripto.market.suspicion import with_previous as with_previous_of
+from cripto.market.oddities import ODDITIES, ODDITY_SCHEMA, RUN_RULES, least_run, move_limit, odd_bars, run_flag
+from cripto.market.oddities import with_previous as with_previous_of
 from tests.doubles.candles import DAILY, HOURLY, START, random_walk
 
 
