@@ -11,6 +11,7 @@ import typer
 from cripto.cli.candle_check import check
 from cripto.cli.console import errors, output, print_json, progress_bar
 from cripto.cli.exits import CALLER, FOUND
+from cripto.cli.fetch import fetch
 from cripto.cli.options import AsJson
 from cripto.cli.wiring import installation
 from cripto.domain.interval import Interval, parse_interval
@@ -23,8 +24,9 @@ _SHOWN = 10
 
 def build() -> typer.Typer:
     """Return the commands of the group."""
-    group = typer.Typer(no_args_is_help=True, help="Import, check and optimize candles.")
+    group = typer.Typer(no_args_is_help=True, help="Import, fetch, check and optimize candles.")
     group.command("import")(import_files)
+    group.command("fetch")(fetch)
     group.command("check")(check)
     group.command("optimize")(optimize)
     return group

@@ -41,6 +41,7 @@ _PAGE = 100
 # an empty page says nothing of what comes after it.
 _FROM_A_TIME = {"binance", "kraken"}
 _SHOWN = 160
+_NOT_SO = (400, 404)
 _MEASURE_AGAIN = timedelta(minutes=10)
 # Of each request for candles, what was heard: a client is shared by requests under way at the same time.
 _heard: ContextVar["_Heard | None"] = ContextVar("_heard", default=None)
@@ -155,7 +156,7 @@ class Exchange:
         following = self._following(rows, interval, since, size)
         if following is not None and (interval.close_of(following) > now or (until and following >= until)):
             following = None
-        return CandlePage(candles, following)
+        return CandlePage(candles, following, certain=bool(rows) or not told_others)
 
     def _following(
         self, rows: list[list[float | None]], interval: Interval, since: datetime, size: int
@@ -315,6 +316,9 @@ def _client(name: str, clock: Clock, *, timeout: float, url: str | None, rate: f
             outcome = super().handle_errors(code, reason, *rest)
             if code < 400 and (refused := refused_by_body(response)):
                 raise refused
+            if code in _NOT_SO:
+                # where it has no rule of the exchange's own, ccxt takes these for an outage
+                raise ccxt.BadRequest(f"{name}: status {code}")
             if (heard := _heard.get()) is not None:
                 heard.body = response
             return outcome
