@@ -6,15 +6,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
 from cripto.cli.exits import CALLER, OPERATOR
 from cripto.errors import InvalidSettings
 
-__all__ = ["Fetched", "Gathering"]
+__all__ = ["COMMAND", "Fetched", "Gathering"]
+
+COMMAND = (sys.executable, "-m", "cripto.cli.gatherer")
+"""What is run, unless a test runs something else."""
 
 _LOG = logging.getLogger(__name__)
 _KILL_AFTER_SECONDS = 15.0
@@ -34,26 +37,54 @@ class Fetched:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What was heard of the process; ``code`` is that of one that is not started again."""
+
+    tried: Mapping[str, str | None] | None = None
+    progress: tuple[int, int, int] | None = None
+    fetched: Fetched | None = None
+    failures: int = 0
+    code: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.code is not None or self.failures >= _FAILURES
+
+
+def _later(told: tuple[int, int, int] | None) -> Callable[[_State], object]:
+    """Whether there is more to say of the first fetch than was told."""
+    return lambda state: state.fetched is not None or state.ended or state.progress != told
+
+
+def _pause(failures: int) -> float:
+    return min(_LONGEST_PAUSE, 2.0 ** (failures - 1))
+
+
 class Gathering:
-    """Runs ``python -m cripto.cli.gatherer``; use ``with``. It is ended on leaving, and ends itself if we die.
+    """Runs ``command``, by default our gatherer; use ``with``. It is ended on leaving, and ends itself if we die.
 
     ``anyway``: it follows although no exchange answers now. One that dies is started again, after a pause that
     doubles from a second to a minute; not one that ends by itself or says that the installation must be changed.
     ``tried``, if given, hears why each exchange gave no answer (``None`` where it did), from another thread.
+    ``pause`` is how many seconds to wait after so many failures in a row.
     """
 
-    def __init__(self, *, anyway: bool, tried: Callable[[Mapping[str, str | None]], None] | None = None) -> None:
-        self._anyway = anyway
+    def __init__(
+        self,
+        *,
+        anyway: bool,
+        tried: Callable[[Mapping[str, str | None]], None] | None = None,
+        command: Sequence[str] = COMMAND,
+        pause: Callable[[int], float] = _pause,
+    ) -> None:
+        self._command = [*command, *(["--anyway"] if anyway else [])]
+        self._pause = pause
         self._heard_tried = tried
         self._changed = threading.Condition()
         self._process: subprocess.Popen[str] | None = None
         self._stopping = threading.Event()
-        self._tried: Mapping[str, str | None] | None = None
-        self._fetched: Fetched | None = None
-        self._progress: Mapping[str, Any] = {}
-        self._failures = 0
-        self._heard = 0
-        self._code: int | None = None
+        self._state = _State()
         self._thread = threading.Thread(target=self._run, name="gathering", daemon=True)
 
     def __enter__(self) -> Self:
@@ -79,31 +110,27 @@ class Gathering:
 
         Raises `InvalidSettings` if the process says that the installation must be changed.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._tried is not None or self._ended())
-            if self._code in (CALLER, OPERATOR):
-                raise InvalidSettings("exchanges cannot be asked as CRIPTO_EXCHANGES says: see above")
-            return {"the exchange client": _ENDS} if self._tried is None else self._tried
+        state = self._wait(lambda state: state.tried is not None or state.ended)
+        if state.tried is None and state.code in (CALLER, OPERATOR):
+            raise InvalidSettings("exchanges cannot be asked as CRIPTO_EXCHANGES says: see above")
+        return {"the exchange client": _ENDS} if state.tried is None else state.tried
 
     def fetched(self, progress: Callable[[int, int, int], None]) -> Fetched:
         """Wait until the first fetch is over; ``progress`` hears series done, of how many, and candles."""
-        heard = 0
-
-        def changed() -> bool:
-            return self._fetched is not None or self._ended() or self._heard != heard
-
+        told: tuple[int, int, int] | None = None
         while True:
-            with self._changed:
-                self._changed.wait_for(changed)
-                if self._fetched is not None:
-                    return self._fetched
-                if self._ended():
-                    return Fetched(0, 0, 0, _ENDS)
-                heard, told = self._heard, self._progress
-            progress(told["done"], told["series"], told["candles"])
+            state = self._wait(_later(told))
+            if state.fetched is not None or state.ended:
+                return state.fetched or Fetched(0, 0, 0, _ENDS)
+            told = state.progress
+            if told is not None:
+                progress(*told)
 
-    def _ended(self) -> bool:
-        return self._code is not None or self._failures >= _FAILURES
+    def _wait(self, heard: Callable[[_State], object]) -> _State:
+        """The state once something was heard."""
+        with self._changed:
+            self._changed.wait_for(lambda: heard(self._state))
+            return self._state
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -112,14 +139,13 @@ class Gathering:
             if self._stopping.is_set():
                 break
             if code in (0, CALLER, OPERATOR):
-                self._tell(_over=f"it ended with code {code}")
+                self._tell(code=code)
                 if code:
-                    _LOG.error(
-                        "candles are followed no more: the process that fetches them ended with code %d", code
-                    )
+                    _LOG.error("candles are followed no more: what fetches them ended with code %d", code)
                 break
-            self._tell(_failures=1 if time.monotonic() - began >= _LIVED_LONG else self._failures + 1)
-            pause = min(_LONGEST_PAUSE, 2.0 ** (self._failures - 1))
+            failures = 1 if time.monotonic() - began >= _LIVED_LONG else self._state.failures + 1
+            self._tell(failures=failures)
+            pause = self._pause(failures)
             _LOG.error(
                 "the process that fetches candles ended with code %d and is started again in %.0f s", code, pause
             )
@@ -131,7 +157,7 @@ class Gathering:
             if self._stopping.is_set():
                 return 0
             self._process = process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", "cripto.cli.gatherer", *(["--anyway"] if self._anyway else [])],
+                self._command,
                 # nothing is ever written to it: its end is how the process learns of ours
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -148,16 +174,15 @@ class Gathering:
         told = json.loads(line)
         match told.pop("event"):
             case "tried":
-                self._tell(_tried=told["failures"])
+                self._tell(tried=told["failures"])
                 if self._heard_tried is not None:
                     self._heard_tried(told["failures"])
             case "progress":
-                self._tell(_progress=told, _heard=self._heard + 1)
+                self._tell(progress=(told["done"], told["series"], told["candles"]))
             case "fetched":
-                self._tell(_fetched=Fetched(**told))
+                self._tell(fetched=Fetched(**told))
 
-    def _tell(self, **values: object) -> None:
+    def _tell(self, **values: Any) -> None:
         with self._changed:
-            for name, value in values.items():
-                setattr(self, name, value)
+            self._state = replace(self._state, **values)
             self._changed.notify_all()
