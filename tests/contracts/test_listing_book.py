@@ -128,7 +128,7 @@ def test_a_writer_that_is_always_late_gives_up() -> None:
 
     def before(method: str, key: str) -> None:
         if method in {"create", "replace"}:
-            ListingBook(store).update(lists("faster", "BTC", at=NOON + timedelta(seconds=next(count))))
+            ListingBook(store).update(lists("faster", "BTC", at=NOON + timedelta(hours=next(count))))
 
     with pytest.raises(WriteConflict):
         ListingBook(WatchedStore(store, before), attempts=3).update(lists("binance", "BTC"))

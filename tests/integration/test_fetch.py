@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -104,7 +105,7 @@ def test_what_an_exchange_has_not_is_asked_once_a_week_or_when_told_to(at: Desk)
     assert [(item.end - START).days for item in empty] == [400, 605]
     same_rows(station.lake, station.expected("BTC"))
 
-    def asked(**options: bool) -> list[int]:
+    def asked(**options: Any) -> list[int]:
         seen = len(at.server.seen)
         station.fetch("BTC", since=START - timedelta(days=3000), **options)
         pages = [target for target in at.server.seen[seen:] if "klines" in target]
@@ -140,7 +141,7 @@ def test_who_is_told_to_stop_writes_what_has_arrived(at: Desk) -> None:
     stop = asyncio.Event()
 
     def told(progress: Progress) -> None:
-        if progress.candles:
+        if progress.done:
             stop.set()
 
     report = station.fetch(stop=stop, told=told)

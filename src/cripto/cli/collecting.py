@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["collecting", "stopping"]
 
+# As many as the collector has under way: at a quarter of a second an answer, fewer would not reach the rate limit.
+_AT_ONCE = 8
+
 
 @asynccontextmanager
 async def collecting(
@@ -27,7 +30,7 @@ async def collecting(
 
     async with AsyncExitStack() as stack:
         sources = [
-            await stack.enter_async_context(Exchange(name, clock=parts.clock, url=url))
+            await stack.enter_async_context(Exchange(name, clock=parts.clock, url=url, concurrency=_AT_ONCE))
             for name, url in (parts.settings.exchange_entries if entries is None else entries)
         ]
         yield Collector(sources, parts.lake, parts.store, clock=parts.clock)

@@ -58,7 +58,7 @@ def fetch(
     """
     parts = installation()
     universe = _universe(parts, symbols, every=every, top=top)
-    entries = [parse_exchange(text) for text in exchange] if exchange else None
+    entries = _entries(parts, exchange) if exchange else None
     steps = [parse_interval(name) for name in dict.fromkeys(interval or [parts.settings.interval])]
     start = _since(since)
     if follow:
@@ -95,9 +95,11 @@ async def _once(
 ) -> "FetchReport":
     with stopping() as stop, progress_bar() as bars:
         task = bars.add_task("reading lists of pairs", total=None)
-        began = time.monotonic()
+        began = 0.0
 
         def told(progress: "Progress") -> None:
+            nonlocal began
+            began = began or time.monotonic()
             rate = progress.candles / max(time.monotonic() - began, 0.001)
             resting = f", without {' '.join(progress.resting)}" if progress.resting else ""
             bars.update(
@@ -168,6 +170,13 @@ async def _follow(
                 told=told,
                 passed=passed,
             ).run()
+
+
+def _entries(parts: Installation, exchange: list[str]) -> list[tuple[str, str | None]]:
+    """Exchanges in order, each once; where no address is given, the mirror that the settings name."""
+    named = dict(parse_exchange(text) for text in reversed(exchange))
+    mirrors = dict(parts.settings.exchange_entries)
+    return [(name, named[name] or mirrors.get(name)) for name in reversed(named)]
 
 
 def _universe(parts: Installation, symbols: str | None, *, every: bool, top: int | None) -> Universe:

@@ -1,7 +1,8 @@
 """A doubted bar is compared with the same candle of another exchange before it enters."""
 
+import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -15,6 +16,8 @@ from cripto.market.suspicion import Bar, Close, agree, doubt, doubted, is_possib
 from cripto.market.universe import Offer, Target
 
 __all__ = ["CrossCheck"]
+
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -43,9 +46,10 @@ class CrossCheck:
 
         A doubted bar enters if another exchange agrees with it. Else, if that one tells a bar that is not doubted,
         its bar enters instead, with its source, where the quotes are the same. Else, if others should know better
-        but could not be asked or tell a third thing, no bar enters. If nobody else has that candle, a jump enters.
+        but could not be asked or tell a third thing, no bar enters. If nobody else has that candle, a jump enters,
+        unless it is from one exchange's candle to another's: then they are of two coins, or one is wrong.
         """
-        if not doubted(candles, before, self._interval):
+        if not await asyncio.to_thread(doubted, candles, before, self._interval):
             return candles, []
         kept: list[Bar] = []
         remarks: list[Doubted] = []
@@ -60,7 +64,7 @@ class CrossCheck:
                 continue
             kept.append(entering)
             if is_possible(entering):
-                before = Close(entering["time"], entering["close"])
+                before = Close(entering["time"], entering["close"], entering["source"])
         return pl.DataFrame(kept, schema=candles.schema, orient="row"), remarks
 
     async def _verdict(
@@ -90,6 +94,12 @@ class CrossCheck:
             unsure = said
         if unsure:
             return None, "held_back", unsure
+        if not zero and before is not None and before.source not in ("", exchange):
+            return (
+                None,
+                "held_back",
+                f"no other exchange has this candle, and {before.source} has the one before",
+            )
         # a zero is refused by validation, which counts it; a jump nobody can deny may be true
         return (bar, None, "") if zero else (bar, "unconfirmed", "no other exchange has this candle")
 
@@ -99,5 +109,5 @@ class CrossCheck:
             page = await self._desks[offer.exchange].candles(offer.pair, self._interval, time, None)
             candles = normalised(page.candles, self._target.symbol, offer.factor)
             known.bars |= {bar["time"]: bar for bar in candles.iter_rows(named=True)}
-            known.asked.append(Stretch(time, max(page.next or time, time + self._interval.step)))
+            known.asked.append(Stretch(time, page.next or _ALWAYS))
         return known.bars.get(time)

@@ -1,6 +1,7 @@
 """One series, fetched: page by page from the first exchange that can, what that one lacks from the next."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from cripto.market.asked import AskedSeries
 from cripto.market.fetch_report import SeriesOutcome
 from cripto.market.identity import normalised
 from cripto.market.planning import AGAIN, Stretch, joined, missing, settled_before, told_stretches, without
-from cripto.market.suspicion import Close
+from cripto.market.suspicion import Close, close_to
 from cripto.market.universe import Offer, Target
 from cripto.market.validation import validate
 
@@ -27,18 +28,20 @@ _LENIENCY = timedelta(seconds=30)
 class SeriesFetch:
     """What is known of a series before it is fetched, and, in ``outcome`` and ``empty``, after.
 
-    ``since`` and ``held`` bound what is asked for; ``closes`` are the last closes held, by time; ``believed`` says
-    what an exchange is known not to have. ``put`` takes candles that may enter, ``heard`` counts what was told.
+    ``since`` and ``held`` bound what is asked for; ``closes`` are the last ones held; ``believed`` says what an
+    exchange is known not to have; ``brief`` leaves it at the first exchange that answers. ``put`` takes candles
+    that may enter, ``heard`` counts what was told.
     """
 
     target: Target
     interval: Interval
     since: datetime
     held: list[Stretch]
-    closes: Mapping[datetime, float]
+    closes: list[Close]
     believed: Callable[[AskedSeries], Sequence[Stretch]]
     put: Callable[[pl.DataFrame], Awaitable[None]]
     heard: Callable[[int], None]
+    brief: bool = False
     outcome: SeriesOutcome = field(init=False)
     empty: dict[AskedSeries, list[Stretch]] = field(default_factory=dict)
 
@@ -49,6 +52,8 @@ class SeriesFetch:
         """Ask the exchanges in order; errors of theirs are kept, errors of the writer raised."""
         check = CrossCheck(self.target, self.interval, desks)
         for offer in self.target.offers:
+            if self.brief and self.outcome.complete:
+                break
             desk = desks[offer.exchange]
             try:
                 await self._ask(desk, offer, check)
@@ -56,32 +61,60 @@ class SeriesFetch:
                 # once one has told all it has, what the others could add is asked for again next time
                 if not self.outcome.complete:
                     self.outcome.failures.append((desk.name, error))
+        self.held = joined(self.held)
+        self._forget_what_entered()
         self.outcome.last = max((item.end for item in self.held), default=None)
         if self.outcome.last is not None:
             self.outcome.last -= self.interval.step
 
     async def _ask(self, desk: Desk, offer: Offer, check: CrossCheck) -> None:
+        self.held = joined(self.held)
         series = desk.name, self.target.symbol, self.target.quote, self.interval.name
         until = self.interval.floor(desk.now())
         settled = settled_before(until, self.interval)
         # Of the next exchange only what the one before has not, and will not have: its last candles may be late.
         first = not self.outcome.complete
+        believed = self.believed(series)
         wanted = missing(
             self.held,
-            self.believed(series),
+            believed,
             self.since,
             until if first else settled,
             self.interval,
             AGAIN if first else 0,
         )
+        if wanted and not first and not await self._same_coin(desk, offer):
+            self.empty[series] = list(wanted)
+            return
         for stretch in wanted:
             async for asked, candles, certain in self._pages(desk, offer, stretch):
                 await self._take(candles, check, desk)
                 if certain and asked.start < settled:
                     told = told_stretches(candles["time"], self.interval)
-                    nothing = without([Stretch(asked.start, min(asked.end, settled))], told)
+                    nothing = without([Stretch(asked.start, min(asked.end, settled))], [*told, *believed])
                     self.empty.setdefault(series, []).extend(nothing)
         self.outcome.complete = True
+
+    async def _same_coin(self, desk: Desk, offer: Offer) -> bool:
+        """Whether an exchange's candle agrees with the last one held, which another told."""
+        last = max(self.closes, key=lambda close: close.time, default=None)
+        if last is None:
+            return True
+        page = await desk.candles(offer.pair, self.interval, last.time, last.time + self.interval.step)
+        candles = normalised(page.candles, self.target.symbol, offer.factor)
+        return candles.height == 1 and close_to(candles["close"][0], last.price)
+
+    def _forget_what_entered(self) -> None:
+        """Of bars held back, keep each once, and none that another exchange told better."""
+        seen: set[datetime] = set()
+        kept = []
+        for item in self.outcome.doubted:
+            if item.outcome == "held_back":
+                if item.time in seen or any(run.start <= item.time < run.end for run in self.held):
+                    continue
+                seen.add(item.time)
+            kept.append(item)
+        self.outcome.doubted = kept
 
     async def _pages(
         self, desk: Desk, offer: Offer, stretch: Stretch
@@ -102,18 +135,17 @@ class SeriesFetch:
             return
         entering, remarks = await check.settle(candles, self._close_before(candles["time"][0]), desk.name)
         # that they are closed is what the source vouches for, by the exchange's clock of that moment
-        validation = validate(entering, self.interval, desk.now() + _LENIENCY)
+        validation = await asyncio.to_thread(validate, entering, self.interval, desk.now() + _LENIENCY)
         accepted = validation.accepted
         self.outcome.doubted += remarks
         self.outcome.rules.update(validation.rules)
         self.outcome.sources.update(dict(accepted["source"].value_counts().iter_rows()))
         await self.put(accepted)
-        self.held = joined([*self.held, *told_stretches(accepted["time"], self.interval)])
+        self.held += told_stretches(accepted["time"], self.interval)
         if accepted.height:
-            last = accepted.row(-1, named=True)
-            self.closes = {**self.closes, last["time"]: last["close"]}
+            self.closes.append(Close(*accepted.select("time", "close", "source").row(-1)))
 
     def _close_before(self, time: datetime) -> Close | None:
         """The last close known before a time."""
-        last = max((known for known in self.closes if known < time), default=None)
-        return None if last is None else Close(last, self.closes[last])
+        earlier = (close for close in self.closes if close.time < time)
+        return max(earlier, key=lambda close: close.time, default=None)

@@ -24,6 +24,8 @@ BELIEVED = timedelta(days=7)
 _LOG = logging.getLogger(__name__)
 _FORMAT = 1
 _ATTEMPTS = 20
+# A pair that is hardly traded has a hole a minute; what is not remembered of it is only asked for again.
+_MOST = 32
 
 AskedSeries = tuple[str, str, str, str]
 """Exchange, symbol, quote and interval."""
@@ -31,7 +33,7 @@ AskedSeries = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Stretches without candles, each with when that was told, by series of an exchange."""
+    """Stretches without candles, each with when that was told, by series of an exchange: the longest of them."""
 
     empty: Mapping[AskedSeries, tuple[tuple[Stretch, datetime], ...]] = field(default_factory=dict)
 
@@ -45,7 +47,8 @@ class Asked:
         for series, stretches in found.items():
             new = joined(stretches)
             old = [item for item in kept.get(series, []) if not any(_within(item[0], other) for other in new)]
-            kept[series] = [*old, *((stretch, at) for stretch in new)]
+            told = [*old, *((stretch, at) for stretch in new)]
+            kept[series] = sorted(told, key=lambda item: item[0].end - item[0].start)[-_MOST:]
         return Asked({series: tuple(sorted(items)) for series, items in sorted(kept.items()) if items})
 
 

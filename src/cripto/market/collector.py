@@ -24,6 +24,7 @@ from cripto.market.lake import CandleLake, Upsert
 from cripto.market.listings import ListingBook
 from cripto.market.planning import AGAIN, held_stretches
 from cripto.market.source import CandleSource
+from cripto.market.suspicion import Close
 from cripto.market.universe import Choice, Target, choose
 from cripto.storage import ObjectStore
 
@@ -42,7 +43,8 @@ class Collector:
     """Fetches series from ``sources``, in order of preference, into ``lake``; ``store`` keeps what was learned.
 
     One event loop; the lake and the store are used in threads. ``at_once`` series are fetched at a time from each
-    exchange. Safe to kill at any moment and beside others: each run asks for what the lake does not hold.
+    exchange. Safe to kill at any moment and beside others: each run asks for what the lake does not hold. Raises
+    `OperatorError` without sources.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Collector:
         batch_rows: int = 20_000,
         batch_seconds: float = 5.0,
     ) -> None:
+        if not sources:
+            raise OperatorError("no exchange is configured: CRIPTO_EXCHANGES, or --exchange, names some")
         self.lake = lake
         self._desks = {source.name: Desk(source, clock) for source in sources}
         self._listings = ListingBook(store)
@@ -75,10 +79,8 @@ class Collector:
         """Read every exchange's list, and choose; what could not be read is in ``failures``.
 
         Of an exchange that fails, the list that was read before counts. Raises one of the failures, `RetryLater`
-        before others, if there is no list at all; `OperatorError` without sources.
+        before others, if there is no list at all.
         """
-        if not self._desks:
-            raise OperatorError("no exchange is configured: CRIPTO_EXCHANGES, or --exchange, names some")
         self.failures = {}
         await asyncio.gather(
             *(self._look(desk, volumes=universe.top is not None) for desk in self._desks.values())
@@ -110,17 +112,19 @@ class Collector:
         since: Since,
         *,
         again: bool = False,
+        brief: bool = False,
         stop: asyncio.Event | None = None,
         told: Told | None = None,
     ) -> FetchReport:
         """Fetch what is missing of each target since a time; what was told is written before this returns.
 
-        ``again``: also what exchanges are remembered not to have. ``stop`` ends it early, with what has arrived.
-        Raises what the lake and the store do; an exchange's failures are told in the report.
+        ``again``: also what exchanges are remembered not to have. ``brief``: each series from the first exchange
+        that answers, with nothing remembered: for the last few candles of many series. ``stop`` ends it early,
+        with what has arrived. Raises what the lake and the store do; what exchanges fail at is in the report.
         """
         began = time.monotonic()
         report = FetchReport(exchanges=dict(self.failures))
-        asked = Asked() if again else await asyncio.to_thread(self._book.read)
+        asked = Asked() if again or brief else await asyncio.to_thread(self._book.read)
         jobs: list[SeriesFetch] = []
         pace = _Pace(told, self._desks)
 
@@ -138,7 +142,7 @@ class Collector:
         writer = CandleWriter(self.lake, sleep=self._sleep, written=written, rows=rows, seconds=seconds)
         try:
             for interval in intervals:
-                jobs += await self._jobs(targets, interval, since, asked, writer, pace)
+                jobs += await self._jobs(targets, interval, since, asked, writer, pace, brief=brief)
             by_key = {job.outcome.key: job.outcome for job in jobs}
             pace.series = len(jobs)
             report.interrupted = not await self._run(jobs, stop, pace)
@@ -157,6 +161,8 @@ class Collector:
         asked: Asked,
         writer: CandleWriter,
         pace: "_Pace",
+        *,
+        brief: bool,
     ) -> list[SeriesFetch]:
         now = self.now()
         first = interval.floor(now) - since * interval.step if isinstance(since, int) else since
@@ -167,25 +173,26 @@ class Collector:
                 interval,
                 first,
                 held_stretches(spans.get((target.symbol, target.quote), []), interval),
-                recent.get((target.symbol, target.quote), {}),
+                recent.get((target.symbol, target.quote), []),
                 lambda series: asked.believed(series, now),
                 writer.put,
                 pace.heard,
+                brief,
             )
             for target in targets
         ]
 
     def _held(
         self, interval: Interval, since: datetime
-    ) -> tuple[dict[tuple[str, str], list[Series]], dict[tuple[str, str], dict[datetime, float]]]:
+    ) -> tuple[dict[tuple[str, str], list[Series]], dict[tuple[str, str], list[Close]]]:
         """The runs held of each series, and its last closes; sample candles do not count."""
         spans: dict[tuple[str, str], list[Series]] = {}
         for span in self.lake.spans(interval.name, since=since, leaving_out=[SAMPLE_SOURCE]):
             spans.setdefault((span.symbol, span.quote), []).append(span)
-        closes: dict[tuple[str, str], dict[datetime, float]] = {}
+        closes: dict[tuple[str, str], list[Close]] = {}
         recent = self.lake.recent(interval.name, AGAIN + 2).filter(pl.col("source") != SAMPLE_SOURCE)
-        for symbol, quote, opened, close in recent.select("symbol", "quote", "time", "close").iter_rows():
-            closes.setdefault((symbol, quote), {})[opened] = close
+        for symbol, quote, *close in recent.select("symbol", "quote", "time", "close", "source").iter_rows():
+            closes.setdefault((symbol, quote), []).append(Close(*close))
         return spans, closes
 
     async def _run(self, jobs: Sequence[SeriesFetch], stop: asyncio.Event | None, pace: "_Pace") -> bool:
@@ -221,7 +228,12 @@ class Collector:
             await asyncio.gather(*tasks, *beside, *ends, return_exceptions=True)
 
     async def _remember(self, jobs: Sequence[SeriesFetch]) -> None:
-        found = {series: list(stretches) for job in jobs for series, stretches in job.empty.items() if stretches}
+        found = {
+            series: list(stretches)
+            for job in jobs
+            for series, stretches in job.empty.items()
+            if stretches and not job.brief
+        }
         try:
             await asyncio.to_thread(self._book.add, found, self.now())
         except CriptoError as error:

@@ -77,7 +77,7 @@ class Following:
         if not due:
             return
         since = self.since if whole else self._recently(due, now)
-        report = await self._fetch(self._choice.targets, due, since, again=self.again)
+        report = await self._fetch(self._choice.targets, due, since, again=self.again, brief=not whole)
         self.again = False
         self._fetched |= {interval.name: interval.floor(now) for interval in due}
         await self._late(due, report)
@@ -99,9 +99,17 @@ class Following:
         return max(self.since, now - _SHORT * max(item.step for item in due))
 
     async def _fetch(
-        self, targets: Sequence[Target], due: Sequence[Interval], since: Since, *, again: bool = False
+        self,
+        targets: Sequence[Target],
+        due: Sequence[Interval],
+        since: Since,
+        *,
+        again: bool = False,
+        brief: bool = True,
     ) -> FetchReport:
-        report = await self.collector.fetch(targets, due, since, again=again, stop=self.stop, told=self.told)
+        report = await self.collector.fetch(
+            targets, due, since, again=again, brief=brief, stop=self.stop, told=self.told
+        )
         if self._choice is not None:
             report.unknown = self._choice.unknown
         if self.passed is not None:
@@ -136,7 +144,9 @@ class Following:
             again = [interval for interval in due if any(key[2] == interval.name for key in wanted)]
             names = {key[:2] for key in wanted}
             targets = [item for item in self._choice.targets if (item.symbol, item.quote) in names]
-            behind = (behind - wanted) | (wanted & self._behind(await self._fetch(targets, again, _SHORT), due))
+            since = self._recently(again, self.collector.now())
+            found = await self._fetch(targets, again, since)
+            behind = (behind - wanted) | (wanted & self._behind(found, due))
         mine = {interval.name for interval in due}
         self._absent = {key for key in self._absent if key[2] not in mine} | behind
         if len(behind) == len(report.outcomes):

@@ -3,7 +3,6 @@
 Pure functions on names and on frames of candles. ``docs/adr/0018`` says why the numbers are what they are.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -112,8 +111,9 @@ def parted(candles: pl.DataFrame) -> pl.DataFrame:
     Values that are no prices break nothing: that is for validation. Any order of rows, which is kept; what comes
     later than a candle changes nothing about it.
     """
-    jump = (pl.col("open") / pl.col("close").shift()).log().abs().over("symbol", "quote", order_by="time")
-    broken = (jump.is_finite() & (jump > math.log(BREAK_RATIO))).fill_null(False)
+    broken = _broken(candles)
+    if not broken.any():
+        return candles.with_columns(pl.lit(0, pl.UInt32).alias(PART))
     return candles.with_columns(broken.alias(PART)).with_columns(
         pl.col(PART).cast(pl.UInt32).cum_sum().over("symbol", "quote", order_by="time")
     )
@@ -121,5 +121,34 @@ def parted(candles: pl.DataFrame) -> pl.DataFrame:
 
 def after_last_break(candles: pl.DataFrame) -> pl.DataFrame:
     """The candles of each series after its last break, see `parted`; all columns and the order of rows stay."""
+    if not _broken(candles).any():
+        return candles
     parts = parted(candles)
     return parts.filter(pl.col(PART) == pl.col(PART).max().over("symbol", "quote")).drop(PART)
+
+
+def _broken(candles: pl.DataFrame) -> pl.Series:
+    """Whether each candle opens beyond reason of the close before it in its series."""
+    before = pl.col("close").shift()
+    opened = pl.col("open")
+    beyond = (opened > before * BREAK_RATIO) | (before > opened * BREAK_RATIO)
+    beyond &= (opened > 0) & (before > 0) & opened.is_finite() & before.is_finite()
+    if _in_order(candles):
+        # the usual case, several times as fast as looking series by series
+        found = candles.select(beyond & pl.all_horizontal(_follows(name) for name in ("symbol", "quote")))
+    else:
+        found = candles.select(beyond.over("symbol", "quote", order_by="time"))
+    return found.to_series().fill_null(False)
+
+
+def _in_order(candles: pl.DataFrame) -> bool:
+    """Whether each series lies in one piece, in order of time."""
+    goes_on = _follows("symbol") & _follows("quote")
+    begins = candles.select("symbol", "quote", begins=goes_on.not_().fill_null(True)).filter("begins")
+    if begins.n_unique() != len(begins):
+        return False
+    return not candles.select((goes_on & (pl.col("time") < pl.col("time").shift())).any()).item()
+
+
+def _follows(column: str) -> pl.Expr:
+    return pl.col(column) == pl.col(column).shift()

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
@@ -32,6 +32,8 @@ LISTINGS_FORMAT: Final = 1
 # A venue that closes for maintenance lists next to nothing, or all of it as not traded.
 _COLLECTIVE_SHARE = 0.25
 _COLLECTIVE_LEAST = 4
+# so that whoever follows every minute does not have all servers read the object anew each time
+_SAID_AGAIN = timedelta(hours=1)
 _ATTEMPTS = 30
 _EXCHANGE = re.compile(r"[a-z0-9]{1,40}", re.ASCII)
 _PAIR = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}", re.ASCII)
@@ -43,7 +45,7 @@ class Listing:
     """One coin in one quote at one exchange: its pair there, in the exchange's words (``BASE/QUOTE``).
 
     ``factor`` of the coin make one unit of the pair's base. ``active`` is whether it is traded, and ``checked``
-    (UTC) when the exchange last said so.
+    (UTC) when the exchange last said so, to the hour: the same said again within one changes nothing.
     """
 
     symbol: str
@@ -107,6 +109,7 @@ class Listings:
                 len(active),
             )
             now.update((key, before[key]) for key in lost)
+        now.update((key, before[key]) for key in before.keys() & now.keys() if _repeats(before[key], now[key]))
         others = (item for item in self.every if item.exchange != exchange)
         return Listings(_sorted([*others, *now.values()]), self.etag)
 
@@ -190,7 +193,15 @@ class Listings:
             ]
             if len({(item.symbol, item.quote, item.exchange) for item in items}) != len(items):
                 raise ValueError("a series stands there twice")
-        except (CallerError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except (
+            CallerError,
+            KeyError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise OperatorError(f"{LISTINGS_KEY} is malformed: {str(error)[:100]!r}") from error
         return cls(_sorted(items), etag)
 
@@ -246,6 +257,13 @@ class ListingBook:
             # as anybody will read it: times to the second
             return Listings.from_bytes(data, etag)
         raise WriteConflict(LISTINGS_KEY)
+
+
+def _repeats(before: Listing, now: Listing) -> bool:
+    # a clock that was set back is no reason to keep a time that lies ahead
+    return (
+        replace(before, checked=now.checked) == now and timedelta(0) <= now.checked - before.checked < _SAID_AGAIN
+    )
 
 
 def _sorted(items: Iterable[Listing]) -> tuple[Listing, ...]:

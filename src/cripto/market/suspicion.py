@@ -24,6 +24,7 @@ __all__ = [
     "Doubt",
     "agree",
     "close_jump",
+    "close_to",
     "doubt",
     "doubted",
     "is_possible",
@@ -42,10 +43,11 @@ Bar = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The close of the candle that opened at ``time``: what the next one is held against."""
+    """The close of the candle that opened at ``time``, as ``source`` told it."""
 
     time: datetime
     price: float
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,14 @@ def doubt(bar: Bar, before: Close | None, interval: Interval) -> Doubt | None:
 
 def agree(bar: Bar, other: Bar) -> bool:
     """Whether open and close of two bars are prices, and the same within `AGREEMENT`."""
-    pairs = [(bar[name], other[name]) for name in ("open", "close")]
-    return all(_is_price(one) and _is_price(two) and max(one / two, two / one) <= AGREEMENT for one, two in pairs)
+    return all(close_to(bar[name], other[name]) for name in ("open", "close"))
+
+
+def close_to(one: float | None, other: float | None) -> bool:
+    """Whether both are prices, and the same within `AGREEMENT`."""
+    if one is None or other is None or not (_is_price(one) and _is_price(other)):
+        return False
+    return max(one / other, other / one) <= AGREEMENT
 
 
 def is_possible(bar: Bar) -> bool:

@@ -16,6 +16,7 @@ from cripto.domain.manifest import Manifest
 from cripto.errors import TrainingRefused, WriteConflict
 from cripto.features import default_spec
 from cripto.market.lake import CandleLake
+from cripto.market.listings import Listings
 from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
 from cripto.registry.convert import Conversion, convert_models
 from cripto.training.dataset import Dataset, build_dataset, read_candles
@@ -39,6 +40,7 @@ Converter = Callable[..., Mapping[str, Conversion]]
 
 _LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "joblib", "polars", "onnx", "onnxruntime")
 _ATTEMPTS: Final = 3
+_NOTHING_LISTED: Final = Listings()
 _CANDLES, _FEATURES, _HOLD_OUT, _FINAL, _CONVERSION, _PUBLICATION = STAGES
 
 
@@ -49,8 +51,11 @@ def train(
     clock: Clock,
     report: Progress = silent,
     convert: Converter = convert_models,
+    listings: Listings = _NOTHING_LISTED,
 ) -> TrainingResult:
     """Fit the five models on the lake's candles, score them on a hold-out, fit again on all rows and publish.
+
+    ``listings`` say in which quotes an asset is not traded any more.
 
     Equal candles, seed, code and machine give equal ONNX digests and joblib bytes. Nothing is written before
     everything is proven, and the manifest is written last: a run killed anywhere leaves no half release. The
@@ -62,7 +67,7 @@ def train(
     """
     interval, spec = parse_interval(plan.interval), default_spec()
     report(_CANDLES, 0, 1)
-    candles, version = read_candles(lake, interval, plan.quotes)
+    candles, version = read_candles(lake, interval, plan.quotes, listings)
     described = _describe(candles, version)
     report(_CANDLES, 1, 1)
 

@@ -47,6 +47,15 @@ def test_what_is_told_again_counts_from_then() -> None:
     assert book.read().empty[BTC] == ((days(0, 4), START + timedelta(days=6)),)
 
 
+def test_of_many_holes_the_longest_are_remembered() -> None:
+    book = AskedBook(MemoryStore())
+    holes = [days(3 * at, 3 * at + 1) for at in range(5000)]
+    book.add({BTC: [*holes, days(-900, -1)]}, START)
+    believed = book.read().believed(BTC, START)
+    assert len(believed) == 32
+    assert believed[0] == days(-900, -1)
+
+
 class Contended(MemoryStore):
     """Somebody else writes between each read and write, ``times`` times."""
 

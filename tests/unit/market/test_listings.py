@@ -87,6 +87,18 @@ def test_an_empty_list_says_nothing() -> None:
     assert listings.seen("binance", [], LATER) is listings
 
 
+def test_the_same_said_again_within_an_hour_is_nothing_new() -> None:
+    listings = known(*PAIRS)
+    assert listings.seen("binance", PAIRS, NOON + timedelta(minutes=59)) == listings
+    again = listings.seen("binance", PAIRS, NOON + timedelta(minutes=60))
+    assert {item.checked for item in again.every} == {LATER}
+    # a clock that was ahead is put right
+    assert {item.checked for item in again.seen("binance", PAIRS, NOON).every} == {NOON}
+    soon = NOON + timedelta(minutes=5)
+    changed = listings.seen("binance", PAIRS[1:], soon)
+    assert {item.symbol: item.checked for item in changed.every if item.checked != NOON} == {"ADA": soon}
+
+
 def test_an_exchange_speaks_for_itself_alone() -> None:
     listings = known(*PAIRS[:2]).seen("kraken", [Pair("ETH", "USD")], LATER)
     assert [item.exchange for item in listings.of("BTC", "USDT")] == ["binance"]
@@ -161,6 +173,7 @@ def test_what_cannot_be_understood_is_for_an_operator(data: bytes) -> None:
         {"symbol": "BTC", "quote": "USDT", "pair": "BTC/USDT\n"},
         {"symbol": "BTC", "quote": "USDT", "checked": "yesterday"},
         {"symbol": "BTC", "quote": "USDT", "checked": "2026-01-01T00:00:00"},
+        {"symbol": "BTC", "quote": "USDT", "checked": "0001-01-01T00:00:00+10:00"},
         ["BTC", "USDT"],
     ],
 )
