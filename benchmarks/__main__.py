@@ -22,6 +22,7 @@ RUNS = (
     ("intervals", ()),
     ("read_recent", ()),
     ("lake_size", ()),
+    ("check_lake", ()),
     ("fetch_candles", ()),
     ("import_candles", (DAILY,)),
     ("import_candles", (HOURLY,)),

@@ -112,6 +112,19 @@ def test_symbols_restrict_what_is_read(lake: CandleLake) -> None:
     assert lake.read("1d", symbols=["none", "' OR ''='"]).is_empty()
 
 
+def test_times_restrict_what_is_read_from_one_to_before_the_other(lake: CandleLake) -> None:
+    candles = random_walk(["BTC", "ETH"], 10)
+    for part in candles.partition_by("time"):
+        lake.upsert(part)
+    third, sixth = START + timedelta(days=3), START + timedelta(days=6)
+    inside = (pl.col("time") >= third) & (pl.col("time") < sixth)
+    assert_frame_equal(lake.read("1d", since=third, until=sixth), candles.filter(inside))
+    assert_frame_equal(lake.read("1d", since=third), candles.filter(pl.col("time") >= third))
+    btc = candles.filter(pl.col("time") < sixth, symbol="BTC")
+    assert_frame_equal(lake.read("1d", symbols=["BTC"], until=sixth), btc)
+    assert lake.read("1d", since=sixth, until=third).is_empty()
+
+
 def test_an_unknown_interval_is_refused(lake: CandleLake) -> None:
     lake.upsert(random_walk(["BTC"], 3))
     for ask in (lambda: lake.read("1w"), lambda: lake.recent("1w", 3), lambda: lake.series("' OR 1=1")):

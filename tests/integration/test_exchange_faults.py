@@ -11,8 +11,8 @@ from polars.testing import assert_frame_equal
 
 from cripto.domain.interval import INTERVALS
 from cripto.errors import ExchangeDenied, ExchangeUnavailable, UnknownPair
-from cripto.market._patience import Patience
 from cripto.market.exchange import DEFAULT_PATIENCE
+from cripto.market.patience import Patience
 from cripto.market.source import Pair
 from tests.doubles.candles import START
 from tests.doubles.exchange_server import (

@@ -28,8 +28,8 @@ from cripto.errors import (
     UnknownPair,
 )
 from cripto.market._answers import Refused, holds_rows, names_rows, refused_by_body, refused_by_status, told_date
-from cripto.market._patience import Patience
 from cripto.market._rows import closed_candles, from_ms, to_ms
+from cripto.market.patience import Patience
 from cripto.market.source import CandlePage, Pair
 
 __all__ = ["DEFAULT_PATIENCE", "Exchange"]
