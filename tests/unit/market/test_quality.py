@@ -211,9 +211,9 @@ def test_a_lake_looked_at_in_slices_gives_the_same_report_as_at_once(slice_rows:
 
 def test_what_arrives_while_the_lake_is_looked_at_is_left_out() -> None:
     class Busy(MemoryLake):
-        def series(self, interval: str | None = None) -> list[Series]:
+        def series(self, interval: str | None = None, *, since: datetime | None = None) -> list[Series]:
             self.upsert(random_walk(["BTC", "NEW"], 12))
-            return super().series(interval)
+            return super().series(interval, since=since)
 
     lake = Busy()
     lake.upsert(random_walk(["BTC"], 10))
