@@ -69,6 +69,12 @@ def test_every_relative_link_leads_somewhere(name: str) -> None:
             assert (folder / target).exists(), target
 
 
+@pytest.mark.parametrize("path", [*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda path: path.name)
+def test_no_mark_of_a_merge_is_left(path: Path) -> None:
+    marks = ("<" * 7 + " ", ">" * 7 + " ")
+    assert [line for line in path.read_text().splitlines() if line.startswith(marks)] == []
+
+
 def test_each_decision_names_what_enforces_it() -> None:
     decisions = [path for path in (DOCS / "adr").glob("*.md") if path.name != "template.md"]
     assert decisions
