@@ -103,7 +103,6 @@ def train(
             joblib=joblibs[name],
             onnx=conversions[name].onnx,
             estimator=conversions[name].estimator,
-            calibrated=False,
             parity=conversions[name].parity,
             metrics=metrics[name],
         )
