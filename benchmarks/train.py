@@ -31,7 +31,7 @@ class Stopwatch:
         if done == 0:
             self.started = time.perf_counter()
         if done == total:
-            print(f"{stage:<16}{time.perf_counter() - self.started:8.2f} s {_peak():8.0f} MB", flush=True)
+            print(f"{stage:<18}{time.perf_counter() - self.started:8.2f} s {_peak():8.0f} MB", flush=True)
 
 
 def main(path: Path, interval: str = "1d") -> TrainingResult:
@@ -45,8 +45,8 @@ def main(path: Path, interval: str = "1d") -> TrainingResult:
     result = train(lake, ReleaseRegistry(MemoryStore()), plan, SystemClock(), Stopwatch())
     print(f"{'all':<16}{time.perf_counter() - started:8.2f} s, {plan.jobs} fits side by side")
     for name, metrics in result.metrics.items():
-        errors = metrics["standard_errors"]
-        print(f"{name:<16} skill {metrics['skill']:+.4f}, {errors:+.1f} standard errors: {metrics['verdict']}")
+        low, high = metrics["intervals"]["skill"]
+        print(f"{name:<16} skill {metrics['skill']:+.4f} ({low:+.4f} to {high:+.4f}): {metrics['verdict']}")
     return result
 
 

@@ -15,6 +15,7 @@ from cripto.errors import TrainingRefused
 from cripto.features import build_features
 from cripto.market.lake import CandleLake
 from cripto.market.selection import preferred_series
+from cripto.training.leaks import Builder
 from cripto.training.splits import to_datetime
 from cripto.training.targets import next_log_return
 
@@ -65,9 +66,11 @@ def read_candles(lake: CandleLake, interval: Interval, quotes: Sequence[str]) ->
     return candles, version
 
 
-def build_dataset(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> Dataset:
+def build_dataset(
+    candles: pl.DataFrame, spec: FeatureSpec, interval: Interval, build: Builder = build_features
+) -> Dataset:
     """Features and target of every candle that has both; raise `TrainingRefused` if none has, or nothing moves."""
-    features = build_features(candles, spec, interval)
+    features = build(candles, spec, interval)
     targets = next_log_return(candles, interval)
     rows = (
         features.join(targets, on=["symbol", "time"], how="left", maintain_order="left")
