@@ -13,6 +13,7 @@ from cripto.domain.clock import Clock, rfc3339
 from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import parse_interval
 from cripto.domain.manifest import Manifest
+from cripto.domain.novelty import Novelty
 from cripto.errors import TrainingRefused, WriteConflict
 from cripto.features import build_features, default_spec
 from cripto.market.lake import CandleLake
@@ -22,11 +23,13 @@ from cripto.training.dataset import Dataset, build_dataset, read_candles
 from cripto.training.fitting import fit_all
 from cripto.training.leaks import Builder, look_ahead, refuse_miracles
 from cripto.training.model_card import MODEL_CARD_FILE, model_card
+from cripto.training.novelty_fit import fit_novelty
 from cripto.training.plan import STAGES, Progress, TrainingPlan, TrainingResult, silent
 from cripto.training.probes import PROBES_FILE, probe_file, probe_rows
 from cripto.training.promotion import promote
 from cripto.training.scores import Evaluation, evaluate, rows_of_folds
 from cripto.training.scores.reference import reference_of
+from cripto.training.served import earlier_predictions, fit_numbers, served, together
 from cripto.training.targets import HORIZON, rises
 from cripto.training.walk_forward import Fold, out_of_fold, walk_forward
 
@@ -40,7 +43,7 @@ Converter = Callable[..., Mapping[str, Conversion]]
 
 _LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "joblib", "polars", "onnx", "onnxruntime")
 _ATTEMPTS: Final = 3
-_CANDLES, _FEATURES, _LEAKS, _FOLDS, _SCORES, _FINAL, _CONVERSION, _PUBLICATION = STAGES
+_CANDLES, _FEATURES, _LEAKS, _EARLIER, _FOLDS, _SCORES, _FINAL, _CONVERSION, _PUBLICATION = STAGES
 
 
 def train(
@@ -80,12 +83,20 @@ def train(
     del candles  # hundreds of megabytes with a million rows, and no longer needed
     report(_LEAKS, 1, 1)
 
-    def told(done: int, total: int) -> None:
-        report(_FOLDS, done, total)
+    def told(stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: report(stage, done, total)
 
-    predictions = out_of_fold(plan.recipes, dataset, folds, plan.seed, plan.jobs, told)
+    report(_EARLIER, 0, 1)
+    earlier = earlier_predictions(plan.recipes, dataset, folds[0], interval, plan.seed, plan.jobs, told(_EARLIER))
+    if earlier is None:
+        report(_EARLIER, 1, 1)
+    predictions = out_of_fold(plan.recipes, dataset, folds, plan.seed, plan.jobs, told(_FOLDS))
     report(_SCORES, 0, 1)
-    evaluation = evaluate(rows_of_folds(dataset, predictions, interval), plan.seed, plan.fee)
+    walked = served(dataset, predictions, earlier)
+    numbers = fit_numbers(dataset, together(predictions, earlier))
+    evaluation = evaluate(
+        rows_of_folds(dataset, walked.predictions, interval, walked.half_widths), plan.seed, plan.fee
+    )
     refuse_miracles(evaluation.models)
     metrics = evaluation.summaries()
     report(_SCORES, 1, 1)
@@ -116,6 +127,7 @@ def train(
         "seed": plan.seed,
         "target": f"log return of the next candle ({HORIZON} ahead)",
         "hold_out": _newest(folds),
+        "calibration": numbers.to_json(),
         "walk_forward": {"window": plan.window, "folds": [fold.to_json() for fold in folds]},
         "reference": reference_of(dataset.log_return, dataset.symbol).to_json(),
         "sample": {
@@ -129,10 +141,13 @@ def train(
             estimator=conversions[name].estimator,
             parity=conversions[name].parity,
             metrics=metrics[name],
+            calibration=numbers.calibrations.get(name),
+            ranges=numbers.ranges.get(name),
         )
         for name in fitted
     }
-    contents = _Contents(spec, models, training, evaluation, probe_file(dataset, fitted.values()))
+    novelty = fit_novelty(dataset.features, dataset.names)
+    contents = _Contents(spec, models, training, evaluation, probe_file(dataset, fitted.values()), novelty)
     manifest = _publish(registry, contents, plan, clock)
     report(_PUBLICATION, 1, 2)
     promoted, reason = promote(registry, manifest, plan.default_interval or plan.interval, plan.promote, clock)
@@ -173,6 +188,7 @@ class _Contents:
     training: Mapping[str, Any]
     evaluation: Evaluation
     probes: bytes
+    novelty: Novelty | None
 
     def draft(self, registry: ReleaseRegistry, plan: TrainingPlan, clock: Clock) -> ReleaseDraft:
         """The release under the version that is free now."""
@@ -204,6 +220,7 @@ class _Contents:
             training=self.training,
             environment=_environment(),
             source_revision=plan.source_revision,
+            novelty=self.novelty,
         )
 
 

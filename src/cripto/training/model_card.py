@@ -41,7 +41,7 @@ baseline; `habilidade` also {skill_days} days, {positive} of the folds and the n
 ## Limits
 
 - One history is one draw. What worked in it may have stopped working; who chose these models knew most of it.
-- Probabilities are not calibrated; prices come without a range.
+- {calibration}
 - Fees, spreads and slippage are in none of these numbers. This is not investment advice.
 - Assets unlike those it was fitted on, and moves larger than any it saw, are extrapolation.
 """
@@ -79,6 +79,7 @@ def model_card(
         days=MINIMUM_DAYS,
         skill_days=SKILL_DAYS,
         positive=f"{PARTS_POSITIVE:.0%}",
+        calibration=_calibration(training["calibration"], metrics),
     ).encode()
 
 
@@ -96,6 +97,25 @@ def _line(name: str, metrics: Mapping[str, Any]) -> str:
         metrics["verdict"] if metrics["reason"] is None else f"{metrics['verdict']}: {metrics['reason']}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _calibration(fitted: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """What probabilities and ranges are worth, in a sentence or two."""
+    if not fitted["fitted"]:
+        return "Probabilities are not calibrated and prices have no range: there was too little to fit them to."
+    found = [
+        f"{100 * level['coverage']:.1f} % of prices lay in the {level['level']:.0%} range of {name}"
+        for name in MODEL_NAMES
+        for level in (metrics[name].get("coverage") or {"levels": []})["levels"]
+    ]
+    errors = [
+        f"{name} {metrics[name]['ece']:.4f}"
+        for name in MODEL_NAMES
+        if name in fitted["fitted"] and "ece" in metrics[name]
+    ]
+    said = f"Expected calibration error, walking forward: {', '.join(errors)}." if errors else ""
+    held = f" Walking forward, {'; '.join(found)}." if found else ""
+    return f"{said}{held} Both are of many forecasts together, and of the past.".strip()
 
 
 def _interval(value: list[float] | None) -> str:

@@ -22,6 +22,7 @@ STAGES: Final = (
     "candles",
     "features",
     "leak check",
+    "earlier fits",
     "walk-forward fits",
     "scores",
     "final fits",

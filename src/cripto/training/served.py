@@ -24,7 +24,7 @@ from cripto.training.calibration_fit import centre_of, fit_calibration
 from cripto.training.dataset import Dataset
 from cripto.training.estimators import Recipe
 from cripto.training.fitting import one_thread
-from cripto.training.range_fit import fit_ranges
+from cripto.training.range_fit import LEAST_ROWS, LEAST_TIMES, fit_ranges
 from cripto.training.splits import to_datetime
 from cripto.training.targets import rises
 from cripto.training.walk_forward import Fold, Predictions, out_of_fold, walk_forward
@@ -44,7 +44,18 @@ class Numbers:
     calibrations: Mapping[str, Calibration | None]
     ranges: Mapping[str, Ranges | None]
     described: Mapping[str, Any]
-    """Rows and range of candle opens they were fitted to, as JSON values for the manifest."""
+    """Rows and range of candle opens they were fitted to, as JSON values."""
+
+    def to_json(self) -> dict[str, Any]:
+        """On how much which models were calibrated, as JSON values for the manifest."""
+        fitted = {**self.calibrations, **self.ranges}
+        return {
+            "out_of_fold": dict(self.described),
+            "least_times": LEAST_TIMES,
+            "least_rows": LEAST_ROWS,
+            "fitted": sorted(name for name, item in fitted.items() if item is not None),
+            "too_little": sorted(name for name, item in fitted.items() if item is None),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 from cripto.domain.clock import rfc3339
 from cripto.domain.model_name import tipo_of
 from cripto.training.scores.classifier import BINS, score_classifier
+from cripto.training.scores.coverage import coverage
 from cripto.training.scores.payoff import FEE, Market, payoff
 from cripto.training.scores.reference import SCALE_ROWS, season_of
 from cripto.training.scores.regimes import LOUDNESS_CANDLES, MARKET_DAYS
@@ -98,7 +99,7 @@ def evaluate(rows: ScoredRows, seed: int, fee: float = FEE) -> Evaluation:
             **parts[name],
             "cumulative": _cumulative(rows, losses[name]),
             "ilustracao": payoff(rows, name, market, draws, fee),
-            "coverage": None,
+            "coverage": coverage(rows, name, seed),
         }
     return Evaluation(_scored(rows, days), _method(rows, draws, seed, fee), models)
 

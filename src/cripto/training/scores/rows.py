@@ -1,7 +1,7 @@
 """Rows to score, with all that scores need to know of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -49,6 +49,8 @@ class ScoredRows:
     loud: NDArray[np.int64]
     market: NDArray[np.int64]
     unseasonal: int
+    half_widths: Mapping[str, Floats] = field(default_factory=dict)
+    """By regressor that has ranges, their half widths as log returns, float64 (levels, rows); NaN for no range."""
 
     def __len__(self) -> int:
         return len(self.actual)
@@ -64,13 +66,20 @@ class ScoredRows:
                 raise ModelRefused(name, f"what it says of {int(bad.sum())} of {len(values)} rows is not {what}")
 
 
-def rows_of_folds(dataset: Dataset, predictions: Predictions, interval: Interval) -> ScoredRows:
-    """The rows that a walk-forward tested, each with the baselines of its own fold's training part."""
+def rows_of_folds(
+    dataset: Dataset, predictions: Predictions, interval: Interval, half_widths: Mapping[str, Floats] | None = None
+) -> ScoredRows:
+    """The rows that a walk-forward tested, each with the baselines of its own fold's training part.
+
+    ``half_widths`` are of ranges, for all rows of ``dataset``: see `ScoredRows`.
+    """
     references = {
         fold.number: reference_of(dataset.log_return[fold.train], dataset.symbol[fold.train])
         for fold in predictions.folds
     }
-    return _rows(dataset, predictions.tested, predictions.values, predictions.fold, references, interval)
+    return _rows(
+        dataset, predictions.tested, predictions.values, predictions.fold, references, interval, half_widths or {}
+    )
 
 
 def rows_of_parts(
@@ -80,17 +89,19 @@ def rows_of_parts(
     reference: Reference | None,
     parts: int,
     interval: Interval,
+    half_widths: Mapping[str, Floats] | None = None,
 ) -> ScoredRows:
     """The ``chosen`` rows, bool (rows,), cut into ``parts`` stretches of equal numbers of candle times.
 
-    ``predicted`` holds values for all rows; those not chosen are not looked at. Without a ``reference``, which
-    releases of earlier versions do not name, there are no drift, no base rate, and MASE is measured on all rows.
+    ``predicted`` and ``half_widths`` hold values for all rows; those not chosen are not looked at. Without a
+    ``reference``, which releases of earlier versions do not name, there are no drift, no base rate, and MASE is
+    measured on all rows.
     """
     distinct, place = np.unique(dataset.time[chosen], return_inverse=True)
     part = np.zeros(len(dataset), dtype=np.int64)
     part[chosen] = 1 + place * parts // max(1, len(distinct))
     references = dict.fromkeys(range(1, parts + 1), reference)
-    return _rows(dataset, chosen, predicted, part, references, interval)
+    return _rows(dataset, chosen, predicted, part, references, interval, half_widths or {})
 
 
 def _rows(
@@ -100,6 +111,7 @@ def _rows(
     part: NDArray[np.int64],
     references: Mapping[int, Reference | None],
     interval: Interval,
+    half_widths: Mapping[str, Floats],
 ) -> ScoredRows:
     # regimes and seasons look back beyond the first row that is scored, so they are worked out on all rows
     season = seasonal(dataset.time, dataset.symbol, dataset.log_return, interval)[chosen]
@@ -129,4 +141,5 @@ def _rows(
         loud=terciles(loud),
         market=market,
         unseasonal=int(np.isnan(season).sum()),
+        half_widths={name: values[:, chosen] for name, values in half_widths.items()},
     )
