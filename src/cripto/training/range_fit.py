@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cripto.domain.ranges import LEVELS, Ranges, ScaleTerm
+from cripto.domain.ranges import LEVELS, LOG_FLOOR, SMALLEST_SCALE, Ranges, ScaleTerm
 from cripto.forecasting.ranges import RangeScale, log_scale_columns
 from cripto.training._conformal import HALF_LIFE_DAYS, conformal_quantile, rounded, time_weights
 
@@ -44,16 +44,17 @@ def fit_ranges(
     Rows are sorted by ``time``, and none was known to the model that forecast it. ``None`` where they are too few
     (`LEAST_TIMES`, `LEAST_ROWS`) or all errors are zero. Deterministic on one thread of BLAS.
     """
-    if len(np.unique(time)) < LEAST_TIMES or len(error) < LEAST_ROWS or not error.any():
-        return None
-    size = np.abs(error)
-    weights = time_weights(time, HALF_LIFE_DAYS)
     terms = [(name, True) for name in VOLATILITY if name in names]
     terms += [(name, False) for name in CALENDAR if name in names]
     places, logs = [names.index(name) for name, _ in terms], [log for _, log in terms]
+    moving = _moving(features, [place for place, log in zip(places, logs, strict=True) if log])
+    features, size, time = features[moving], np.abs(error[moving]), time[moving]
+    if len(np.unique(time)) < LEAST_TIMES or len(size) < LEAST_ROWS or not size.any():
+        return None
+    weights = time_weights(time, HALF_LIFE_DAYS)
     columns = log_scale_columns(features, places, logs)
     kept = np.flatnonzero(columns.std(axis=1) > _LEAST_SPREAD)
-    intercept, slopes = _fit_scale(columns[kept], size, weights)
+    intercept, slopes = _fit_scale(columns[kept], np.maximum(size, SMALLEST_SCALE), weights)
     unit = Ranges(
         rounded(intercept),
         tuple(
@@ -67,6 +68,17 @@ def fit_ranges(
     if not quantiles[0] > 0 or not quantiles[-1] <= _LARGEST_QUANTILE:
         return None
     return Ranges(unit.intercept, unit.terms, tuple(map(rounded, quantiles)))
+
+
+def _moving(features: Floats, places: Sequence[int]) -> NDArray[np.bool_]:
+    """Rows whose price moved at all in their window: after the others the price mostly stands still again.
+
+    Ranges that hold those for nothing would hold too little of the rest.
+    """
+    if not places:
+        return np.ones(len(features), dtype=np.bool_)
+    moved: NDArray[np.bool_] = features[:, places].max(axis=1) > LOG_FLOOR
+    return moved
 
 
 def _fit_scale(columns: Floats, size: Floats, weights: Floats) -> tuple[float, list[float]]:
