@@ -1,5 +1,7 @@
 """Laws of calibrated probabilities, ranges and novelty, whatever the numbers of a release are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from cripto.domain.ranges import LARGEST_SCALE, SMALLEST_SCALE, Ranges
 from cripto.errors import InvalidInput
 from cripto.forecasting.calibration import calibrate
 from cripto.forecasting.novelty import NoveltyScale
-from cripto.forecasting.ranges import RangeScale
+from cripto.forecasting.ranges import RangeScale, range_scales
 from tests.unit.domain.test_served_numbers import CALIBRATION, NOVELTY, RANGES, novelties, ranges
 
 NAMES = ("return_1", "volatility_20", "range", "weekday_sin")
@@ -112,6 +114,19 @@ def test_what_lies_beyond_all_training_rows_is_wholly_new() -> None:
     scale = NoveltyScale(NOVELTY, NAMES)
     assert scale.of(np.array([[1e6, 0.0, -1e6, 0.0], [0.0, 0.0, 0.05, 0.0]])).tolist() == [1.0, 0.0]
     assert NOVELTY.knots[-1][0] < FARTHEST
+
+
+@given(matrices)
+def test_regressors_of_equal_terms_have_together_what_each_has_alone(matrix: NDArray[np.float64]) -> None:
+    twin = Ranges(-1.0, tuple(replace(term, weight=term.weight / 3) for term in RANGES.terms), (1.0, 2.0))
+    other = Ranges(-2.0, RANGES.terms[:1], (1.0, 2.0))
+    given_ranges = {"a": RANGES, "b": other, "c": twin}
+    scales = range_scales(given_ranges, NAMES)
+    assert len(scales) == 2
+    found = {name: widths for item in scales for name, widths in item.half_widths(matrix).items()}
+    assert sorted(found) == ["a", "b", "c"]
+    for name, item in given_ranges.items():
+        assert found[name].tobytes() == RangeScale(item, NAMES).half_widths(matrix).tobytes()
 
 
 def test_a_feature_the_release_does_not_have_is_refused() -> None:

@@ -19,11 +19,8 @@ def distance(columns: Array, centers: Array, spreads: Array) -> Vector:
     away = (columns - centers[:, np.newaxis]) / spreads[:, np.newaxis]
     away = np.minimum(np.abs(away), FARTHEST)
     away *= away
-    # feature by feature: the order in which numpy adds up along an axis may depend on how many rows there are
-    total = away[0].copy()
-    for column in away[1:]:
-        total += column
-    values: Vector = np.sqrt(total / len(columns))
+    # feature by feature: the order in which numpy sums along an axis may depend on how many rows there are
+    values: Vector = np.sqrt(np.add.accumulate(away, axis=0)[-1] / len(columns))
     return values
 
 

@@ -18,7 +18,7 @@ from cripto.errors import InvalidInput, ModelRefused, ReleaseRefused
 from cripto.features import check_spec
 from cripto.forecasting.calibration import calibrate
 from cripto.forecasting.novelty import NoveltyScale
-from cripto.forecasting.ranges import RangeScale
+from cripto.forecasting.ranges import RangeScales, range_scales
 from cripto.forecasting.runtime import Matrix, Model, OnnxModel, Vector
 from cripto.forecasting.smoke import smoke_test, smoke_test_numbers
 
@@ -50,7 +50,7 @@ class ServedModel:
     """A compiled model, the version it was trained as, and whether its served output is calibrated.
 
     ``columns`` says which of the release's features it takes, and in which order; all of them where ``None``.
-    ``calibration`` makes a classifier's served probability of its raw one, ``ranges`` gives a regressor's ranges.
+    ``calibration`` makes a classifier's served probability of its raw one.
     """
 
     version: str
@@ -58,7 +58,6 @@ class ServedModel:
     compiled: Model
     columns: tuple[int, ...] | None = None
     calibration: Calibration | None = None
-    ranges: RangeScale | None = None
 
     @property
     def name(self) -> str:
@@ -97,6 +96,7 @@ class LoadedRelease:
     interval: Interval
     features: FeatureSpec
     models: tuple[ServedModel, ...]
+    ranges: tuple[RangeScales, ...] = ()
     novelty: NoveltyScale | None = None
 
     def predict(self, matrix: Matrix) -> dict[str, Vector]:
@@ -118,7 +118,7 @@ class LoadedRelease:
 
         In the order of `cripto.domain.ranges.LEVELS`; see `RangeScale.half_widths`.
         """
-        return {model.name: model.ranges.half_widths(matrix) for model in self.models if model.ranges is not None}
+        return {name: widths for scales in self.ranges for name, widths in scales.half_widths(matrix).items()}
 
 
 def release_of(manifest: Manifest, models: Iterable[Model]) -> LoadedRelease:
@@ -130,14 +130,12 @@ def release_of(manifest: Manifest, models: Iterable[Model]) -> LoadedRelease:
         interval=parse_interval(manifest.interval),
         features=manifest.features,
         models=tuple(
-            ServedModel(
-                version,
-                entry.calibrated,
-                model,
-                calibration=entry.calibration,
-                ranges=None if entry.ranges is None else RangeScale(entry.ranges, manifest.features.names),
-            )
+            ServedModel(version, entry.calibrated, model, calibration=entry.calibration)
             for entry, model in zip(manifest.models, models, strict=True)
+        ),
+        ranges=range_scales(
+            {entry.name: entry.ranges for entry in manifest.models if entry.ranges is not None},
+            manifest.features.names,
         ),
         novelty=None if manifest.novelty is None else NoveltyScale(manifest.novelty, manifest.features.names),
     )

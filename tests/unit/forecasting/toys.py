@@ -15,6 +15,7 @@ from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import INTERVALS
 from cripto.domain.manifest import Manifest
 from cripto.domain.model_name import MODEL_NAMES, tipo_of
+from cripto.domain.novelty import FARTHEST, Novelty
 from cripto.domain.ranges import Ranges, ScaleTerm
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import ModelRefused
@@ -35,6 +36,10 @@ LAST_CLOSE = FIRST + COUNT * DAILY.step
 SPEC = default_spec()
 RANGES = Ranges(0.0, (ScaleTerm("volatility_20", 1.0, True),), (1.5, 3.0))
 """A range as wide as the last twenty returns: one and a half of their volatility, and three."""
+
+NOVELTY = Novelty(
+    ("volatility_20", "return_1"), (0.03, 0.0), (0.02, 0.03), ((0.0, 0.0), (1.0, 0.5), (FARTHEST, 1.0))
+)
 
 NUMBERS: Mapping[str, tuple[Calibration | None, Ranges | None]] = {
     "classifier_log": (Calibration(0.0, 1.0), None),
@@ -185,6 +190,7 @@ def draft(
             for name, graph in graphs.items()
         },
         files=dict(files or {}),
+        novelty=NOVELTY if set(NOVELTY.features) <= set(spec.names) else None,
     )
 
 
