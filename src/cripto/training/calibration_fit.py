@@ -21,8 +21,11 @@ _HALF_TIMES: Final = 1000.0
 """How many candle times of one half the share of rises starts from: months of a rising market are no law."""
 
 _SLOPE: Final = 0.5
-_SLOPE_STRENGTH: Final = 4.0
-"""The slope before anything is known, and the information (Fisher's, per candle time) it is believed with."""
+_SLOPE_STRENGTH: Final = 20.0
+"""The slope before anything is known, and the information (Fisher's) it is believed with.
+
+Six years of daily candles hold about as much: their slope counts half, and decades' would count wholly.
+"""
 
 _STEPS: Final = 100
 _TOLERANCE: Final = 1e-12
