@@ -118,7 +118,9 @@ def _forecast(release: LoadedRelease, window: Window, values: Mapping[str, float
         target=window.interval.close_of(window.closed),
         release=release.version,
         models=tuple(models),
-        provenance=Provenance(window.source, "amostra" if window.sample else "atual", 0, window.digest),
+        provenance=Provenance(
+            window.source, "amostra" if window.sample else "atual", 0, window.digest, window.pair, window.factor
+        ),
     )
     return restate(forecast, now)
 

@@ -16,6 +16,7 @@ from cripto.domain.manifest import Manifest
 from cripto.errors import TrainingRefused, WriteConflict
 from cripto.features import build_features, default_spec
 from cripto.market.lake import CandleLake
+from cripto.market.listings import Listings
 from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
 from cripto.registry.convert import Conversion, convert_models
 from cripto.training.dataset import Dataset, build_dataset, read_candles
@@ -40,6 +41,7 @@ Converter = Callable[..., Mapping[str, Conversion]]
 
 _LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "joblib", "polars", "onnx", "onnxruntime")
 _ATTEMPTS: Final = 3
+_NOTHING_LISTED: Final = Listings()
 _CANDLES, _FEATURES, _LEAKS, _FOLDS, _SCORES, _FINAL, _CONVERSION, _PUBLICATION = STAGES
 
 
@@ -50,9 +52,12 @@ def train(
     clock: Clock,
     report: Progress = silent,
     convert: Converter = convert_models,
+    listings: Listings = _NOTHING_LISTED,
     build: Builder = build_features,
 ) -> TrainingResult:
     """Score the five models walking forward through the lake's candles, fit them on all rows and publish.
+
+    ``listings`` say in which quotes an asset is not traded any more.
 
     Equal candles, seed, code and machine give equal ONNX digests and joblib bytes. Nothing is written before
     everything is proven, and the manifest is written last: a run killed anywhere leaves no half release. The
@@ -64,7 +69,7 @@ def train(
     """
     interval, spec = parse_interval(plan.interval), default_spec()
     report(_CANDLES, 0, 1)
-    candles, version = read_candles(lake, interval, plan.quotes)
+    candles, version = read_candles(lake, interval, plan.quotes, listings)
     described = _describe(candles, version)
     report(_CANDLES, 1, 1)
 

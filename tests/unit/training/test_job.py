@@ -13,6 +13,8 @@ from cripto.domain.model_name import MODEL_NAMES
 from cripto.errors import ModelRefused, StorageUnavailable, TrainingRefused, WriteConflict
 from cripto.features import build_features
 from cripto.market.lake import CandleLake, MemoryLake
+from cripto.market.listings import Listings
+from cripto.market.source import Pair
 from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, ObjectStore
 from cripto.training import STAGES, TrainingPlan, TrainingResult, train
@@ -62,6 +64,16 @@ def test_release_is_named_after_the_clock_and_holds_every_file(lake: CandleLake)
             *(folder + name for name in ("evaluation.json", "manifest.json", "model-card.md", "probes.json")),
         ]
     )
+
+
+def test_an_asset_is_trained_on_in_a_quote_it_is_still_traded_in() -> None:
+    lake = lake_of(pl.concat([random_walk(["BTC"], 270), random_walk(["BTC"], 270, quote="USD")]))
+    listings = Listings().seen("binance", [Pair("BTC", "USDT", active=False)], NOW)
+    plan = TrainingPlan(recipes=QUICK, quotes=("USDT",))
+    for known, quote in ((Listings(), "USDT"), (listings, "USD")):
+        registry = ReleaseRegistry(MemoryStore())
+        result = train(lake, registry, plan, FixedClock(NOW), convert=no_conversion, listings=known)
+        assert result.manifest.training["assets"]["BTC"]["quote"] == quote
 
 
 def test_manifest_says_what_it_was_made_from(lake: CandleLake) -> None:
