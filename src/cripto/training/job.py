@@ -23,6 +23,7 @@ from cripto.training.dataset import Dataset, build_dataset, read_candles
 from cripto.training.fitting import fit_all
 from cripto.training.leaks import Builder, look_ahead, refuse_miracles
 from cripto.training.model_card import MODEL_CARD_FILE, model_card
+from cripto.training.page import PAGE_FILE, page
 from cripto.training.plan import STAGES, Progress, TrainingPlan, TrainingResult, silent
 from cripto.training.probes import PROBES_FILE, probe_file, probe_rows
 from cripto.training.promotion import promote
@@ -31,13 +32,16 @@ from cripto.training.scores.reference import reference_of
 from cripto.training.targets import HORIZON, rises
 from cripto.training.walk_forward import Fold, out_of_fold, walk_forward
 
-__all__ = ["EVALUATION_FILE", "Converter", "train"]
+__all__ = ["EVALUATION_FILE", "Converter", "Drawer", "train"]
 
 EVALUATION_FILE: Final = "evaluation.json"
 """Name of the evaluation report in a release."""
 
 Converter = Callable[..., Mapping[str, Conversion]]
 """What `convert_models` is; tests may pass a twin that fails."""
+
+Drawer = Callable[[Mapping[str, Any]], bytes]
+"""What `page` is; tests that do not look at it need not wait for it."""
 
 _LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "joblib", "polars", "onnx", "onnxruntime")
 _ATTEMPTS: Final = 3
@@ -54,6 +58,7 @@ def train(
     convert: Converter = convert_models,
     listings: Listings = _NOTHING_LISTED,
     build: Builder = build_features,
+    draw: Drawer = page,
 ) -> TrainingResult:
     """Score the five models walking forward through the lake's candles, fit them on all rows and publish.
 
@@ -138,7 +143,7 @@ def train(
         )
         for name in fitted
     }
-    contents = _Contents(spec, models, training, evaluation, probe_file(dataset, fitted.values()))
+    contents = _Contents(spec, models, training, evaluation, probe_file(dataset, fitted.values()), draw)
     manifest = _publish(registry, contents, plan, clock)
     report(_PUBLICATION, 1, 2)
     promoted, reason = promote(registry, manifest, plan.default_interval or plan.interval, plan.promote, clock)
@@ -179,6 +184,7 @@ class _Contents:
     training: Mapping[str, Any]
     evaluation: Evaluation
     probes: bytes
+    draw: Drawer
 
     def draft(self, registry: ReleaseRegistry, plan: TrainingPlan, clock: Clock) -> ReleaseDraft:
         """The release under the version that is free now."""
@@ -201,6 +207,7 @@ class _Contents:
             features=self.features,
             models=self.models,
             files={
+                PAGE_FILE: self.draw(evaluation),
                 EVALUATION_FILE: (
                     json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
                 ).encode(),

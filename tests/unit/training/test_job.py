@@ -23,7 +23,8 @@ from tests.doubles.candles import random_walk
 from tests.doubles.stores import FailingStore, WatchedStore
 from tests.unit.training.toys import NOW, QUICK, lake_of, no_conversion
 
-WRITES_BEFORE_THE_MANIFEST = 13  # five graphs, three other files, five joblibs
+WRITES_BEFORE_THE_MANIFEST = 14  # five graphs, four other files, five joblibs
+RELEASE_FILES = ("evaluation.html", "evaluation.json", "manifest.json", "model-card.md", "probes.json")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,15 @@ def quickly(
             heard.append((stage, done, total))
 
     asked = TrainingPlan(**{"recipes": QUICK, **plan})
-    return train(lake, ReleaseRegistry(store), asked, clock or FixedClock(NOW), report, no_conversion)
+    return train(
+        lake,
+        ReleaseRegistry(store),
+        asked,
+        clock or FixedClock(NOW),
+        report,
+        no_conversion,
+        draw=lambda _: b"a page",
+    )
 
 
 def names(store: ObjectStore, prefix: str = "") -> list[str]:
@@ -61,7 +70,7 @@ def test_release_is_named_after_the_clock_and_holds_every_file(lake: CandleLake)
             "models/channels/production.json",
             *(f"models/{name}_20260102-0304.joblib" for name in MODEL_NAMES),
             *(f"{folder}{name}.onnx" for name in MODEL_NAMES),
-            *(folder + name for name in ("evaluation.json", "manifest.json", "model-card.md", "probes.json")),
+            *(folder + name for name in RELEASE_FILES),
         ]
     )
 

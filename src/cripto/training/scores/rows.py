@@ -1,7 +1,7 @@
 """Rows to score, with all that scores need to know of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -32,8 +32,8 @@ class ScoredRows:
     ``time`` is the UTC open, ``actual`` the log return that came, ``part`` the stretch of time the row belongs to
     (1 to ``parts``). ``predicted`` holds by model float64 (rows,). ``returns`` are the baselines' log returns,
     ``chances`` their P(rises), by baseline. ``scale`` is what MASE divides by. ``loud`` and ``market`` number
-    `LOUDNESS` and `MARKET`, -1 where unknown. A row whose asset
-    had no row a season ago is forecast to stay by that baseline too; ``unseasonal`` counts them.
+    `LOUDNESS` and `MARKET`, -1 where unknown. ``unseasonal`` counts rows whose asset had none a season ago, which
+    that baseline forecasts to stay. ``group`` numbers ``groups``, if there is anything else to tell rows apart by.
     """
 
     interval: Interval
@@ -49,6 +49,8 @@ class ScoredRows:
     loud: NDArray[np.int64]
     market: NDArray[np.int64]
     unseasonal: int
+    groups: tuple[str, ...] = ()
+    group: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.actual)
@@ -80,17 +82,21 @@ def rows_of_parts(
     reference: Reference | None,
     parts: int,
     interval: Interval,
+    groups: tuple[str, ...] = (),
+    group: NDArray[np.int64] | None = None,
 ) -> ScoredRows:
     """The ``chosen`` rows, bool (rows,), cut into ``parts`` stretches of equal numbers of candle times.
 
-    ``predicted`` holds values for all rows; those not chosen are not looked at. Without a ``reference``, which
-    releases of earlier versions do not name, there are no drift, no base rate, and MASE is measured on all rows.
+    ``predicted`` and ``group`` hold values for all rows; those not chosen are not looked at. Without a
+    ``reference``, which releases of earlier versions do not name, there is no drift and no base rate, and MASE is
+    measured on these very rows.
     """
     distinct, place = np.unique(dataset.time[chosen], return_inverse=True)
     part = np.zeros(len(dataset), dtype=np.int64)
     part[chosen] = 1 + place * parts // max(1, len(distinct))
     references = dict.fromkeys(range(1, parts + 1), reference)
-    return _rows(dataset, chosen, predicted, part, references, interval)
+    rows = _rows(dataset, chosen, predicted, part, references, interval)
+    return replace(rows, groups=groups, group=None if group is None else group[chosen])
 
 
 def _rows(
