@@ -1,5 +1,6 @@
 """``cripto evaluate``: score a release on candles it has not seen."""
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +46,8 @@ def evaluate(
     from cripto.training.plan import SEED
     from cripto.training.unseen import score_unseen
 
+    if html is not None and not html.parent.is_dir():
+        raise InvalidInput(f"{html}: there is no folder {html.parent}")
     parts = installation()
     step = parse_interval(interval or parts.settings.interval)
     version = (
@@ -125,9 +128,13 @@ def _from_file(parts: Installation, manifest: "Manifest", path: Path) -> "tuple[
 
 
 def _write_page(path: Path, report: dict[str, Any]) -> None:
+    """Whole or not at all: it is written aside first."""
     from cripto.training.page import page
 
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.write_bytes(page(report))
+        aside.write_bytes(page(report))
+        aside.replace(path)
     except OSError as error:
+        aside.unlink(missing_ok=True)
         raise InvalidInput(f"{path}: {error.strerror or error}") from error
