@@ -21,6 +21,8 @@ RUNS = (
     ("start", ()),
     ("read_recent", ()),
     ("lake_size", ()),
+    ("check_lake", ()),
+    ("fetch_candles", ()),
     ("import_candles", (DAILY,)),
     ("import_candles", (HOURLY,)),
     ("train", (DAILY, "1d")),

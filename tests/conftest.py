@@ -22,10 +22,11 @@ REAL_CANDLES = Path(os.environ.get("REAL_CANDLES", ROOT.parent / "shared" / "dat
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the machine reaches a test."""
+    """No setting of the machine reaches a test, and no test an exchange unless it names one."""
     for name in list(os.environ):
         if name.startswith(("CRIPTO_", "AWS_")) or name in {"BUCKET_NAME", "LOG_LEVEL", "PORT"}:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("CRIPTO_EXCHANGES", "none")
 
 
 def real_candles(name: str) -> Path:

@@ -6,6 +6,7 @@
     ├── CallerError                 change the request
     │   ├── InvalidAsset            not a symbol at all
     │   ├── UnknownAsset            no candles for it
+    │   ├── RetiredAsset            no exchange trades it any more
     │   ├── InsufficientHistory     fewer candles than the features need
     │   ├── HistoryGap              the feature window crosses a gap
     │   ├── InvalidInput            an argument, name or file that cannot be used
@@ -50,6 +51,7 @@ __all__ = [
     "OperatorError",
     "Overloaded",
     "ReleaseRefused",
+    "RetiredAsset",
     "RetryLater",
     "StorageDenied",
     "StorageUnavailable",
@@ -94,6 +96,23 @@ class UnknownAsset(CallerError):
         self.nearest = tuple(nearest)
         hint = f"; did you mean {', '.join(self.nearest)}?" if self.nearest else ""
         super().__init__(f"no candles for {asset}{hint}")
+
+
+class RetiredAsset(CallerError):
+    """An asset with candles that is not traded any more in ``quote``: that is what ``exchanges`` say.
+
+    ``closed`` (UTC) is the close of its last candle.
+    """
+
+    def __init__(self, asset: str, quote: str, exchanges: Sequence[str], closed: datetime) -> None:
+        self.asset = asset
+        self.quote = quote
+        self.exchanges = tuple(exchanges)
+        self.closed = closed
+        super().__init__(
+            f"{asset} is not traded in {quote} any more, by what {', '.join(self.exchanges)} says; "
+            f"its last candle closed at {closed.isoformat()}"
+        )
 
 
 class InsufficientHistory(CallerError):

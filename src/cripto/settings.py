@@ -14,8 +14,10 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cripto.domain.asset import parse_quote
+from cripto.domain.exchange import parse_exchange
 from cripto.domain.interval import parse_interval
 from cripto.domain.release_version import ReleaseVersion
+from cripto.domain.universe import parse_universe
 from cripto.errors import InvalidInput, InvalidSettings
 
 __all__ = ["Settings", "load_settings"]
@@ -59,6 +61,27 @@ def _origins(text: str) -> str:
     return ",".join(dict.fromkeys(origins))
 
 
+def _exchanges(text: str) -> str:
+    entries = [part.strip() for part in text.split(",") if part.strip()]
+    if entries == ["none"]:
+        return "none"
+    try:
+        named = [parse_exchange(entry) for entry in entries]
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
+    names = [name for name, _ in named]
+    if not names or "none" in names or len(set(names)) < len(names):
+        raise ValueError("exchanges are names, each once and separated by commas, or `none` alone")
+    return ",".join(entries)
+
+
+def _universe(text: str) -> str:
+    try:
+        return str(parse_universe(text))
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
+
+
 def _release(version: str) -> str:
     try:
         return str(ReleaseVersion.parse(version))
@@ -93,6 +116,10 @@ class Settings(BaseSettings):
     """Candle interval that is trained on and served."""
     quote: Annotated[str, NoDecode, AfterValidator(_quotes)] = "USDT,USDC,USD,EUR,BRL"
     """Quotes in order of preference, separated by commas. An asset known only in another is served in that one."""
+    exchanges: Annotated[str, NoDecode, AfterValidator(_exchanges)] = "binance,bybit,kraken,coinbaseexchange"
+    """Exchanges to fetch candles from, in order of preference: `name` or `name=https://mirror`; or `none`."""
+    universe: Annotated[str, NoDecode, AfterValidator(_universe)] = "all"
+    """Assets that candles are fetched of: `all`, `top:N` by volume, or a list such as `BTC,ETH`."""
     release: Annotated[str, AfterValidator(_release)] | None = None
     """Version of the release to serve, whatever the channel says."""
     cache_dir: Path | None = None
@@ -137,6 +164,13 @@ class Settings(BaseSettings):
     def quotes(self) -> tuple[str, ...]:
         """Quotes in order of preference."""
         return tuple(self.quote.split(","))
+
+    @property
+    def exchange_entries(self) -> tuple[tuple[str, str | None], ...]:
+        """Names of exchanges in order of preference, each with the URL of its mirror, if it has one."""
+        if self.exchanges == "none":
+            return ()
+        return tuple(parse_exchange(entry) for entry in self.exchanges.split(","))
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -111,6 +112,19 @@ def test_symbols_restrict_what_is_read(lake: CandleLake) -> None:
     assert lake.read("1d", symbols=["none", "' OR ''='"]).is_empty()
 
 
+def test_times_restrict_what_is_read_from_one_to_before_the_other(lake: CandleLake) -> None:
+    candles = random_walk(["BTC", "ETH"], 10)
+    for part in candles.partition_by("time"):
+        lake.upsert(part)
+    third, sixth = START + timedelta(days=3), START + timedelta(days=6)
+    inside = (pl.col("time") >= third) & (pl.col("time") < sixth)
+    assert_frame_equal(lake.read("1d", since=third, until=sixth), candles.filter(inside))
+    assert_frame_equal(lake.read("1d", since=third), candles.filter(pl.col("time") >= third))
+    btc = candles.filter(pl.col("time") < sixth, symbol="BTC")
+    assert_frame_equal(lake.read("1d", symbols=["BTC"], until=sixth), btc)
+    assert lake.read("1d", since=sixth, until=third).is_empty()
+
+
 def test_an_unknown_interval_is_refused(lake: CandleLake) -> None:
     lake.upsert(random_walk(["BTC"], 3))
     for ask in (lambda: lake.read("1w"), lambda: lake.recent("1w", 3), lambda: lake.series("' OR 1=1")):
@@ -171,6 +185,62 @@ def test_series_say_how_far_they_reach(lake: CandleLake) -> None:
     ]
     assert [s.symbol for s in lake.series("1h")] == ["BTC"]
     assert all(s.first.tzinfo is UTC for s in lake.series())
+
+
+def test_spans_are_the_unbroken_runs_of_each_series(lake: CandleLake) -> None:
+    assert lake.spans("1d") == []
+    walk = random_walk(["BTC", "ETH"], 10)
+    kept = walk.filter(~((pl.col("symbol") == "BTC") & pl.col("time").dt.day().is_in([1, 4, 5, 9])))
+    lake.upsert(pl.concat([kept, random_walk(["BTC"], 2, quote="USD"), random_walk(["BTC"], 2, HOURLY)]))
+
+    def days(**options: Any) -> list[tuple[str, str, int, int, int]]:
+        return [
+            (s.symbol, s.quote, s.first.day, s.last.day, s.candles)
+            for s in lake.spans("1d", **options)
+            if s.interval == "1d" and s.first.tzinfo is UTC
+        ]
+
+    btc = [("BTC", "USDT", 2, 3, 2), ("BTC", "USDT", 6, 8, 3), ("BTC", "USDT", 10, 10, 1)]
+    assert days() == [("BTC", "USD", 1, 2, 2), *btc, ("ETH", "USDT", 1, 10, 10)]
+    assert days(since=START + timedelta(days=6)) == [
+        ("BTC", "USDT", 7, 8, 2),
+        ("BTC", "USDT", 10, 10, 1),
+        ("ETH", "USDT", 7, 10, 4),
+    ]
+    lake.upsert(walk.filter(pl.col("time").dt.day() == 4).with_columns(source=pl.lit("o'ther")))
+    assert days(leaving_out=["o'ther", "nobody"])[1:] == [
+        *btc,
+        ("ETH", "USDT", 1, 3, 3),
+        ("ETH", "USDT", 5, 10, 6),
+    ]
+    assert days(leaving_out=["invented"]) == [("BTC", "USDT", 4, 4, 1), ("ETH", "USDT", 4, 4, 1)]
+    with pytest.raises(InvalidInput, match="unknown interval"):
+        lake.spans("1w")
+
+
+def test_candles_off_the_grid_are_runs_of_their_own(lake: CandleLake) -> None:
+    odd = random_walk(["BTC"], 1, start=START + timedelta(days=2, hours=7))
+    lake.upsert(pl.concat([random_walk(["BTC"], 4), odd]))
+    assert sum(span.candles for span in lake.spans("1d")) == 5
+    assert len(lake.spans("1d")) == 3
+
+
+def test_an_upsert_tells_what_it_did_to_each_series(lake: CandleLake) -> None:
+    walk = random_walk(["BTC", "ETH"], 5)
+    lake.upsert(walk.head(8))
+    done = lake.upsert(
+        pl.concat(
+            [
+                walk.with_columns(volume=pl.when(symbol="ETH").then(1.5).otherwise("volume")),
+                random_walk(["BTC"], 2, HOURLY),
+            ]
+        )
+    )
+    assert dict(done.series) == {
+        ("BTC", "USDT", "1d"): (0, 0, 5),
+        ("ETH", "USDT", "1d"): (2, 3, 0),
+        ("BTC", "USDT", "1h"): (2, 0, 0),
+    }
 
 
 def test_times_keep_their_microseconds_and_zone(lake: CandleLake) -> None:

@@ -66,16 +66,16 @@ def check_bounds(
                 wrong.append(f"{name}: calibration error {scores['ece']:.4f}")
             continue
         found: Any = scores["coverage"]
-        assert found["without_range"] == 0
-        for told in found["levels"]:
+        for told in found:
             level = told["level"]
+            assert told["without_range"] == 0
             groups = {"overall": (told, OVERALL)}
             for kind in ("years", "loudness"):
                 groups |= {label: (entry, IN_PART) for label, entry in told[kind].items()}
             wrong += [
-                f"{name} {level:.0%} {label}: {entry['coverage']:.4f}"
+                f"{name} {level:.0%} {label}: {entry['covered']:.4f}"
                 for label, (entry, bound) in groups.items()
-                if abs(entry["coverage"] - level) > bound
+                if abs(entry["covered"] - level) > bound
             ]
     assert wrong == []
 

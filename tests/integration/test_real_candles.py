@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from cripto.market.identity import after_last_break
 from cripto.market.lake import open_lake
 from tests.doubles.processes import command, serving
 
@@ -53,3 +55,17 @@ def test_the_dirty_file_loses_its_bad_rows_and_no_other(tmp_path: Path, dirty_fi
     assert report["rules"] == {"high_too_low": 64, "low_too_high": 127, "non_positive": 34}
     assert report["notices"]["zero_volume"] == 37
     assert open_lake(env["CRIPTO_STORE"]).read("1d").height == report["accepted"]
+
+
+def test_no_real_series_breaks(daily_file: Path, hourly_file: Path, gap_file: Path, dirty_file: Path) -> None:
+    for path in (daily_file, hourly_file, gap_file, dirty_file):
+        candles = pl.read_parquet(path)
+        assert after_last_break(candles) is candles, path.name
+        # and by far: what ADR 0018 says of the largest step from a close to the next open
+        step = candles.sort("symbol", "time").select(
+            ratio=pl.max_horizontal(
+                pl.col("open") / pl.col("close").shift(), pl.col("close").shift() / pl.col("open")
+            ).over("symbol"),
+            real=(pl.col("open") > 0) & (pl.col("close").shift() > 0).over("symbol"),
+        )
+        assert step.filter("real")["ratio"].max() < 1.07  # type: ignore[operator]

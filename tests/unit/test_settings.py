@@ -112,6 +112,32 @@ def test_quotes_are_upper_case_and_unique(monkeypatch: pytest.MonkeyPatch) -> No
     assert load_settings().quotes == ("USD", "BRL")
 
 
+def test_exchanges_are_names_in_order_each_with_a_mirror_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().exchange_entries[0] == ("binance", None)
+    monkeypatch.setenv("CRIPTO_EXCHANGES", "kraken, binance=http://127.0.0.1:99/x")
+    assert load_settings().exchange_entries == (("kraken", None), ("binance", "http://127.0.0.1:99/x"))
+    monkeypatch.setenv("CRIPTO_EXCHANGES", "none")
+    assert load_settings().exchange_entries == ()
+
+
+@pytest.mark.parametrize(
+    "value", ["Binance", "binance,binance", "none,kraken", "binance=ftp://x", ",", "a b", "a="]
+)
+def test_what_names_no_exchanges_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRIPTO_EXCHANGES", value)
+    with pytest.raises(InvalidSettings, match="CRIPTO_EXCHANGES"):
+        load_settings()
+
+
+def test_the_universe_is_all_the_most_traded_or_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().universe == "all"
+    monkeypatch.setenv("CRIPTO_UNIVERSE", "btc, eth,btc")
+    assert load_settings().universe == "BTC,ETH"
+    monkeypatch.setenv("CRIPTO_UNIVERSE", "top:0")
+    with pytest.raises(InvalidSettings, match="CRIPTO_UNIVERSE: a universe is"):
+        load_settings()
+
+
 def test_each_setting_has_a_docstring() -> None:
     assert all(field.description for field in Settings.model_fields.values())
 

@@ -1,4 +1,4 @@
-"""``cripto candles``: import and check candles, and keep their table quick to read."""
+"""``cripto candles``: import candles, and keep their table quick to read."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cripto.cli.console import errors, output, print_json, progress_bar, table
+from cripto.cli.candle_check import check
+from cripto.cli.console import errors, output, print_json, progress_bar
 from cripto.cli.exits import CALLER, FOUND
+from cripto.cli.fetch import fetch
 from cripto.cli.options import AsJson
 from cripto.cli.wiring import installation
 from cripto.domain.interval import Interval, parse_interval
@@ -22,8 +24,9 @@ _SHOWN = 10
 
 def build() -> typer.Typer:
     """Return the commands of the group."""
-    group = typer.Typer(no_args_is_help=True, help="Import, check and optimize candles.")
+    group = typer.Typer(no_args_is_help=True, help="Import, fetch, check and optimize candles.")
     group.command("import")(import_files)
+    group.command("fetch")(fetch)
     group.command("check")(check)
     group.command("optimize")(optimize)
     return group
@@ -80,54 +83,6 @@ def import_files(
     if broken:
         raise typer.Exit(CALLER)
     if any(report.quarantined for report in reports):
-        raise typer.Exit(FOUND)
-
-
-def check(
-    interval: Annotated[str | None, typer.Option(help="One interval only; all by default.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Report coverage, gaps, staleness and suspicious bars of the store's candles.
-
-    Exit code 1 if a series has a gap or a suspicious bar; being behind the clock alone is no fault of the data.
-    """
-    from cripto.market.quality import check_lake
-
-    parts = installation()
-    report = check_lake(parts.lake, interval, now=parts.clock.now())
-    if as_json:
-        print_json(report.to_json())
-    else:
-        rows = table(
-            "symbol",
-            "quote",
-            "interval",
-            "candles>",
-            "first",
-            "last",
-            "gaps>",
-            "missing>",
-            "flat>",
-            "suspicious",
-            "behind>",
-        )
-        for item in report.series:
-            rows.add_row(
-                item.symbol,
-                item.quote,
-                item.interval,
-                str(item.candles),
-                f"{item.first:%Y-%m-%d %H:%M}",
-                f"{item.last:%Y-%m-%d %H:%M}",
-                str(item.gaps),
-                str(item.missing),
-                str(item.flat),
-                _counts(item.suspicious),
-                str(item.behind),
-            )
-        output.print(rows)
-        output.print(f"{report.candles} candles of {len(report.series)} series", markup=False)
-    if report.suspicious or any(item.gaps for item in report.series):
         raise typer.Exit(FOUND)
 
 

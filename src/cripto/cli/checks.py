@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from cripto.cli.cpus import cpu_limit, thread_counts
 from cripto.cli.models import bare_name, promoted
 from cripto.cli.wiring import Installation
-from cripto.errors import CriptoError, NoRelease, StorageDenied
+from cripto.errors import CriptoError, NoRelease, RetiredAsset, StorageDenied
 
 __all__ = ["GROUPS", "Check", "every_check"]
 
@@ -188,6 +188,8 @@ def _models(parts: Installation) -> Check:
 def _predictions(parts: Installation) -> Check:
     symbols = sorted({series.symbol for series in parts.lake.series(parts.settings.interval)})
     outcomes = parts.service.forecasts(symbols)
+    symbols = [symbol for symbol in symbols if not isinstance(outcomes[symbol], RetiredAsset)]
+    outcomes = {symbol: outcomes[symbol] for symbol in symbols}
     failed = [f"{symbol}: {outcome}" for symbol, outcome in outcomes.items() if isinstance(outcome, CriptoError)]
     detail = f"{len(symbols) - len(failed)} of {len(symbols)} assets can be predicted"
     if failed:

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-__all__ = ["errors", "output", "print_json", "progress_bar", "table"]
+__all__ = ["errors", "output", "print_json", "print_json_line", "progress_bar", "table"]
 
 # a file or a pipe has no width, and a table cut to 80 columns there would lose what it says
 _WIDE = 250
@@ -33,6 +33,12 @@ def print_json(value: Any) -> None:
     """Write one JSON document to standard output."""
     # not through rich, which would read ":x:" as a picture
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def print_json_line(value: Any) -> None:
+    """Write one JSON document on a line of its own to standard output, at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
 
 
 def table(*columns: str, title: str | None = None) -> Table:

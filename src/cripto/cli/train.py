@@ -70,7 +70,7 @@ def train_release(
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
-        return train(parts.lake, parts.registry, plan, parts.clock, report)
+        return train(parts.lake, parts.registry, plan, parts.clock, report, listings=parts.listings.read())
 
 
 def to_json(result: "TrainingResult") -> dict[str, Any]:

@@ -1,56 +1,136 @@
 """``cripto up``: the main job on one machine, saying what it is doing."""
 
-from cripto.cli.console import errors
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib.util import find_spec
+
+from cripto.cli.console import errors, progress_bar
+from cripto.cli.gathering import Gathering
 from cripto.cli.models import bare_name, promoted
 from cripto.cli.serve import listen, run
 from cripto.cli.train import show, train_release
 from cripto.cli.wiring import Installation, installation
+from cripto.domain.candle import SAMPLE_SOURCE
 from cripto.errors import TrainingRefused
 
 __all__ = ["up"]
+
+_SAMPLE = "using the bundled sample (BTC, ETH, LTC; answers say `amostra`)"
+_HELD = "serving the candles at hand"
 
 
 def up() -> None:
     """Do the whole job on this machine: candles, training if there is no release, and the API.
 
-    Uses the store's candles; a store without any gets the bundled sample, and says so in every answer.
+    Tries the exchanges of CRIPTO_EXCHANGES for five seconds. Where one answers, fetches the last 1000 candles of
+    CRIPTO_UNIVERSE (the 30 assets traded most, if it is not set) and goes on as candles close. Otherwise serves
+    the store's candles; a store without any gets the bundled sample, and says so in every answer.
     """
     parts = installation()
-    with listen(parts) as listener:
+    with listen(parts) as listener, ExitStack() as stack:
         errors.print(f"store: {parts.settings.store_url}", markup=False)
-        _ensure_candles(parts)
-        _ensure_release(parts)
+        version = promoted(parts) or bare_name(parts)
+        fresh = _ensure_candles(parts, stack, served_before=version is not None)
+        if version is None:
+            errors.print("there is no release yet: training the five models")
+            show(train_release(parts))
+        else:
+            hint = "; `cripto train --promote` makes one of the candles just fetched" if fresh else ""
+            errors.print(f"release: {version}{hint}", markup=False)
         host, port = listener.getsockname()[:2]
         errors.print(f"serving on http://{host}:{port} (docs at /docs); stop with Ctrl+C", markup=False)
         run(parts, listener)
 
 
-def _ensure_release(parts: Installation) -> None:
-    version = promoted(parts) or bare_name(parts)
-    if version is None:
-        errors.print("there is no release yet: training the five models")
-        show(train_release(parts))
+def _ensure_candles(parts: Installation, stack: ExitStack, *, served_before: bool) -> bool:
+    """Have candles, and have them followed where exchanges may be asked; whether the first real ones came."""
+    real = before = _holds_real(parts)
+    if parts.settings.exchanges == "none":
+        _without_exchanges(parts, "no exchange is asked (CRIPTO_EXCHANGES=none)", real=real)
+    elif find_spec("ccxt") is None:
+        _without_exchanges(parts, "no exchange is asked (cripto[collect] is not installed)", real=real)
+    elif real and served_before:
+        # everything is at hand: what is new comes while it is served
+        stack.enter_context(Gathering(anyway=True, tried=_say_if_unreached))
+        errors.print("candles are followed beside the server")
     else:
-        errors.print(f"release: {version}", markup=False)
-
-
-def _ensure_candles(parts: Installation) -> None:
-    interval = parts.settings.interval
-    series = parts.lake.series(interval)
-    if not series:
-        from cripto.market.sample import sample_candles
-
-        candles = sample_candles()
-        if interval not in candles["interval"].unique():
-            raise TrainingRefused(
-                f"the store has no {interval} candles and the bundled sample is daily: import some with "
-                "`cripto candles import`, or leave CRIPTO_INTERVAL at 1d"
-            )
-        errors.print("the store has no candles: using the bundled sample (BTC, ETH, LTC; answers say `amostra`)")
-        parts.lake.upsert(candles)
-        series = parts.lake.series(interval)
+        _first_candles(parts, stack, real=real)
+        real = _holds_real(parts)
+    series = parts.lake.series(parts.settings.interval)
     errors.print(
         f"candles: {sum(item.candles for item in series)} of {len({item.symbol for item in series})} assets, "
-        f"interval {interval}",
+        f"interval {parts.settings.interval}",
         markup=False,
     )
+    return real and not before
+
+
+def _holds_real(parts: Installation) -> bool:
+    """Whether there are candles other than the sample's."""
+    return bool(parts.lake.spans(parts.settings.interval, leaving_out=[SAMPLE_SOURCE]))
+
+
+def _first_candles(parts: Installation, stack: ExitStack, *, real: bool) -> None:
+    """Fetch before anything else, if an exchange answers."""
+    errors.print(
+        f"trying exchanges: {', '.join(name for name, _ in parts.settings.exchange_entries)}", markup=False
+    )
+    gathering = Gathering(anyway=real)
+    with ExitStack() as mine:
+        mine.enter_context(gathering)
+        failures = gathering.tried()
+        if all(failures.values()):
+            reason: str | None = _unreached(failures)
+        else:
+            answering = ", ".join(name for name, failure in failures.items() if failure is None)
+            others = "".join(f"; {name}: {failure}" for name, failure in failures.items() if failure is not None)
+            errors.print(f"exchanges that answer: {answering}{others}", markup=False)
+            reason = _fetch(gathering)
+        real = _holds_real(parts)
+        if real:
+            stack.push(mine.pop_all())
+    if reason is not None:
+        _without_exchanges(parts, reason, real=real)
+
+
+def _fetch(gathering: Gathering) -> str | None:
+    """Wait for the first fetch; why nothing came, if nothing did."""
+    with progress_bar() as bars:
+        task = bars.add_task("reading lists of pairs", total=None)
+        fetched = gathering.fetched(
+            lambda done, of, candles: bars.update(
+                task, description=f"{candles:,} candles", completed=done, total=of
+            )
+        )
+    missing = f"; {fetched.failed} series are not whole ({fetched.reason})" if fetched.failed else ""
+    errors.print(f"fetched: {fetched.candles:,} candles of {fetched.series} assets{missing}", markup=False)
+    if fetched.series == 0 or fetched.failed == fetched.series:
+        return f"nothing could be fetched ({fetched.reason})"
+    return None
+
+
+def _without_exchanges(parts: Installation, reason: str, *, real: bool) -> None:
+    """Say why no candles come from exchanges, and make do with the store's, or the sample."""
+    interval = parts.settings.interval
+    if real or parts.lake.series(interval):
+        errors.print(f"{reason}: {_HELD}", markup=False)
+        return
+    from cripto.market.sample import sample_candles
+
+    candles = sample_candles()
+    if interval not in candles["interval"].unique():
+        raise TrainingRefused(
+            f"{reason}, the store has no {interval} candles and the bundled sample is daily: import some with "
+            "`cripto candles import`, or leave CRIPTO_INTERVAL at 1d"
+        )
+    errors.print(f"{reason}: {_SAMPLE}", markup=False)
+    parts.lake.upsert(candles)
+
+
+def _unreached(failures: Mapping[str, str | None]) -> str:
+    return f"no exchange can be reached ({'; '.join(f'{name}: {failure}' for name, failure in failures.items())})"
+
+
+def _say_if_unreached(failures: Mapping[str, str | None]) -> None:
+    if all(failures.values()):
+        errors.print(f"{_unreached(failures)}: {_HELD}, and trying again", markup=False)

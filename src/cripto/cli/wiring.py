@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cripto.forecasting.release import Releases
     from cripto.forecasting.service import PredictionService
     from cripto.market.lake import CandleLake
+    from cripto.market.listings import ListingBook
     from cripto.registry import ReleaseRegistry, SigningKey, Trust
     from cripto.settings import Settings
     from cripto.storage import ObjectStore
@@ -64,6 +65,13 @@ class Installation:
         return open_lake(self.settings.store_url)
 
     @cached_property
+    def listings(self) -> "ListingBook":
+        """What exchanges say of their pairs, in the store."""
+        from cripto.market.listings import ListingBook
+
+        return ListingBook(self.store)
+
+    @cached_property
     def service(self) -> "PredictionService":
         """What answers: nothing is loaded until it is told to."""
         from cripto.forecasting.last_good import KeptReleases, LastGood
@@ -88,6 +96,7 @@ class Installation:
             warm_assets=settings.warm_assets,
             bare=bare,
             last_good=last_good,
+            listings=self.listings,
         )
 
     @cached_property

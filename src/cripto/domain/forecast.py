@@ -79,12 +79,17 @@ ModelForecast = RegressorForecast | ClassifierForecast
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the input came from: its source, its state, closed candles missed, and the window's SHA-256."""
+    """Where the input came from: its source, its state, closed candles missed, and the window's SHA-256.
+
+    ``pair`` is the multiple it was normalised from, if it was; ``factor`` of the asset make one unit of it.
+    """
 
     source: str
     situacao: Situacao
     missed: int
     window: str
+    pair: str | None = None
+    factor: int = 1
 
 
 @dataclass(frozen=True, slots=True)

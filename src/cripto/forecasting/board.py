@@ -77,14 +77,18 @@ class Board:
         self._lock = Lock()
         self._flying: dict[str, Future[Outcome]] = {}
         self._asked: Recent[str, _Asked] = Recent(_ASKED_KEPT)
-        self._unknown = UnknownAssets(windows.by_symbol)
+        self._unknown = UnknownAssets({*windows.by_symbol, *windows.aliases})
         self._outcomes: Mapping[str, Outcome] = _NOTHING
         self._tables: tuple[Table, ...] = ()
         if previous is not None and previous.release.version == release.version:
             self._take_over(previous)
 
     def held(self, asset: str, now: datetime) -> Answer | None:
-        """The answer at hand, if there is one that has not expired; never waits for anything."""
+        """The answer at hand, if there is one that has not expired; never waits for anything.
+
+        Every name is an upper-case symbol or an alias of one, here and below.
+        """
+        asset = self.windows.resolve(asset)
         for table in self._tables:
             if table.since <= now < table.expires:
                 answer = table.answers.get(asset)
@@ -149,22 +153,27 @@ class Board:
 
         Raises `ModelRefused` if a model fails as a whole; that is not remembered, so the next call tries again.
         """
-        answers: dict[str, Answer | CriptoError | None] = {asset: self.held(asset, now) for asset in assets}
-        missing = [asset for asset, answer in answers.items() if answer is None]
-        for asset, outcome in self._results(missing, now, self._keep_asked).items():
-            answers[asset] = outcome if isinstance(outcome, CriptoError) else self._tell(asset, outcome, now)
-        return {asset: answer for asset, answer in answers.items() if answer is not None}
+        symbols = {asset: self.windows.resolve(asset) for asset in assets}
+        answers: dict[str, Answer | CriptoError | None] = {
+            symbol: self.held(symbol, now) for symbol in symbols.values()
+        }
+        missing = [symbol for symbol, answer in answers.items() if answer is None]
+        for symbol, outcome in self._results(missing, now, self._keep_asked).items():
+            answers[symbol] = outcome if isinstance(outcome, CriptoError) else self._tell(symbol, outcome, now)
+        return {asset: answer for asset, symbol in symbols.items() if (answer := answers[symbol]) is not None}
 
     def forecasts(self, assets: Iterable[str], now: datetime) -> dict[str, Forecast | CriptoError]:
         """What becomes of each asset at ``now``, as values, worked out in one batch and not kept.
 
         Raises `ModelRefused` if a model fails as a whole.
         """
-        found = {asset: self.windows.by_symbol.get(asset) or self._unknown.refusal(asset) for asset in assets}
-        windows = [window for window in found.values() if isinstance(window, Window)]
-        outcomes = forecast_windows(self.release, windows, now)
+        by_symbol, resolve = self.windows.by_symbol, self.windows.resolve
+        found = {asset: by_symbol.get(resolve(asset)) or self._unknown.refusal(asset) for asset in assets}
+        windows = {window.symbol: window for window in found.values() if isinstance(window, Window)}
+        outcomes = forecast_windows(self.release, list(windows.values()), now)
         return {
-            asset: outcomes[asset] if isinstance(window, Window) else window for asset, window in found.items()
+            asset: outcomes[window.symbol] if isinstance(window, Window) else window
+            for asset, window in found.items()
         }
 
     def _outcome(self, asset: str) -> Outcome | None:

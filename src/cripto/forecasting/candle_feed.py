@@ -2,51 +2,69 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from cripto.domain.interval import Interval
 from cripto.forecasting.windows import Windows, read_windows
+from cripto.market.identity import after_last_break
 from cripto.market.lake import CandleLake
-from cripto.market.selection import preferred_series
+from cripto.market.listings import Listings
+from cripto.market.selection import asset_series
 
 __all__ = ["CandleFeed", "HeldCandles"]
 
 _LOG = logging.getLogger(__name__)
+_NOTHING_LISTED = Listings()
 
 
 @dataclass(frozen=True, slots=True)
 class HeldCandles:
-    """Every asset's last ``lookback`` candles, cut and as they were read, and the lake's version if from there."""
+    """Every asset's last ``lookback`` candles, cut and as they were read, and the lake's version if from there.
+
+    ``listings`` are what exchanges were known to say of them.
+    """
 
     windows: Windows
     frame: pl.DataFrame
     lookback: int
     version: int | None
+    listings: Listings = field(default=_NOTHING_LISTED, repr=False)
 
 
 class CandleFeed:
-    """Windows of one interval, each asset in the first of ``quotes`` it has."""
+    """Windows of one interval, each asset in the first of ``quotes`` it has, from its last break on."""
 
     def __init__(self, lake: CandleLake, interval: Interval, quotes: Sequence[str]) -> None:
         self._lake = lake
         self._interval = interval
         self._quotes = tuple(quotes)
 
-    def read(self, lookback: int, held: HeldCandles | None) -> HeldCandles:
+    def read(self, lookback: int, held: HeldCandles | None, listings: Listings = _NOTHING_LISTED) -> HeldCandles:
         """The lake's last candles: ``held`` itself where it is of this lookback and nothing has changed.
 
         Raises what the lake raises.
         """
         version = self._lake.version()
-        if held is not None and (held.version, held.lookback) == (version, lookback):
+        if (
+            held is not None
+            and (held.version, held.lookback) == (version, lookback)
+            and (held.listings is listings or held.listings.meaning == listings.meaning)
+        ):
             return held
-        frame = preferred_series(self._lake.recent(self._interval.name, lookback), self._quotes)
-        candles = self.cut(frame, lookback, version)
+        frame = asset_series(self._lake.recent(self._interval.name, lookback), self._quotes, listings)
+        candles = self.cut(after_last_break(frame), lookback, version, listings)
         _LOG.info("candles of %d assets were read, lake version %s", len(candles.windows.last_opens), version)
         return candles
 
-    def cut(self, frame: pl.DataFrame, lookback: int, version: int | None = None) -> HeldCandles:
+    def cut(
+        self,
+        frame: pl.DataFrame,
+        lookback: int,
+        version: int | None = None,
+        listings: Listings = _NOTHING_LISTED,
+    ) -> HeldCandles:
         """Cut ``frame``, one series per asset by symbol and time, into windows."""
-        return HeldCandles(read_windows(frame, self._interval, lookback), frame, lookback, version)
+        windows = read_windows(frame, self._interval, lookback, listings)
+        return HeldCandles(windows, frame, lookback, version, listings)

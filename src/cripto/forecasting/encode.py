@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cripto.domain.clock import rfc3339
-from cripto.domain.forecast import Forecast, ModelForecast, RegressorForecast, Situacao, state_at
+from cripto.domain.forecast import Forecast, ModelForecast, Provenance, RegressorForecast, Situacao, state_at
 from cripto.domain.interval import Interval
 
 __all__ = ["EncodedForecast", "encode_answer", "encode_forecast"]
@@ -69,8 +69,15 @@ def _before(forecast: Forecast) -> bytes:
     }
     if forecast.novelty is not None:
         value["novidade"] = forecast.novelty
-    value["dados"] = {"fonte": forecast.provenance.source}
+    value["dados"] = _dados(forecast.provenance)
     return _json(value).removesuffix(b"}}")
+
+
+def _dados(provenance: Provenance) -> dict[str, Any]:
+    told: dict[str, Any] = {"fonte": provenance.source}
+    if provenance.pair is not None:
+        told |= {"par": provenance.pair, "fator": provenance.factor}
+    return told
 
 
 def _state(situacao: Situacao, missed: int) -> bytes:

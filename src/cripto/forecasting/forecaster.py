@@ -143,7 +143,9 @@ def _forecast(release: LoadedRelease, window: Window, row: _Row, now: datetime) 
         target=window.interval.close_of(window.closed),
         release=release.version,
         models=tuple(models),
-        provenance=Provenance(window.source, "amostra" if window.sample else "atual", 0, window.digest),
+        provenance=Provenance(
+            window.source, "amostra" if window.sample else "atual", 0, window.digest, window.pair, window.factor
+        ),
         novelty=None if row.novelty is None else round(row.novelty, _NOVELTY_DECIMALS) + 0.0,
     )
     return restate(forecast, now)

@@ -14,6 +14,7 @@ from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import CriptoError, InvalidInput, ObjectNotFound, ReleaseRefused
 from cripto.forecasting.candle_feed import CandleFeed, HeldCandles
 from cripto.forecasting.release import BARE, LoadedRelease, Releases, load_release
+from cripto.market.listings import Listings
 from cripto.market.schema import checked_candles
 from cripto.storage import ObjectStore
 
@@ -23,6 +24,7 @@ _LOG = logging.getLogger(__name__)
 _RECORD = "served.json"
 _SCHEMA_VERSION = 1
 _CANDLES = "recent/"
+_LISTINGS = "listings.json"
 _CANDLE_FILE = re.compile(r"recent/(\d{1,3})-([0-9a-f]{64})\.parquet")
 
 
@@ -102,10 +104,21 @@ class LastGood:
             for info in self._local.list(_CANDLES):
                 found = _CANDLE_FILE.fullmatch(info.key)
                 if found is not None and int(found[1]) == lookback:
-                    return feed.cut(self._read_candles(info.key, found[2]), lookback)
+                    frame = self._read_candles(info.key, found[2])
+                    return feed.cut(frame, lookback, listings=self.listings())
         except CriptoError as error:
             _LOG.warning("the candles on disk cannot be used: %s", error)
         return None
+
+    def listings(self) -> Listings:
+        """What exchanges were last known to say; nothing, if that was not kept or cannot be read."""
+        try:
+            return Listings.from_bytes(self._local.get(_LISTINGS).data)
+        except ObjectNotFound:
+            pass
+        except CriptoError as error:
+            _LOG.warning("the listings on disk cannot be used: %s", error)
+        return Listings()
 
     def _keeper_of(self, version: str) -> Keeper:
         keeper = self._bare if version.startswith(BARE) else self._releases
@@ -124,6 +137,7 @@ class LastGood:
         return str(record["release"])
 
     def _keep_candles(self, candles: HeldCandles) -> None:
+        self._local.put(_LISTINGS, candles.listings.to_bytes())
         file = io.BytesIO()
         candles.frame.write_parquet(file, compression="zstd", compression_level=1)
         data = file.getvalue()

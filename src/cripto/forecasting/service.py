@@ -22,6 +22,7 @@ from cripto.forecasting.release import LoadedRelease, Releases
 from cripto.forecasting.status import Status, candle_state
 from cripto.forecasting.windows import Windows
 from cripto.market.lake import CandleLake
+from cripto.market.listings import ListingBook, Listings
 
 __all__ = ["PredictionService", "Snapshot"]
 
@@ -46,7 +47,8 @@ class PredictionService:
     Blocking, and safe to share between threads. Starts empty: `refresh` (cheap when nothing changed) or `load`
     (reads the release anew) fill it. Both work aside - a release is read, proved and made to answer for every
     asset - and swap one reference at the end, so whatever fails leaves what was served. ``bare`` gives the
-    joblibs without a release, ``last_good`` what to start from while the store does not answer.
+    joblibs without a release, ``last_good`` what to start from while the store does not answer, ``listings`` what
+    exchanges say of their pairs.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class PredictionService:
         warm_assets: int = WARM_ASSETS,
         bare: BareJoblibs | None = None,
         last_good: LastGood | None = None,
+        listings: ListingBook | None = None,
     ) -> None:
         self.interval = parse_interval(interval)
         self._clock = clock
@@ -77,6 +80,8 @@ class PredictionService:
         self._feed = CandleFeed(lake, self.interval, quotes)
         self._warm_assets = warm_assets
         self._last_good = last_good
+        self._book = listings
+        self._listings: Listings | None = None
         self._snapshot = Snapshot()
         self._working = Lock()
         self._swapping = Lock()
@@ -111,7 +116,7 @@ class PredictionService:
     def answer(self, asset: str) -> Answer:
         """The encoded answer of one asset, in any case.
 
-        Raises `InvalidAsset`, `UnknownAsset`, `InsufficientHistory`, `HistoryGap`; `NoRelease` and
+        Raises `InvalidAsset`, `UnknownAsset`, `RetiredAsset`, `InsufficientHistory`, `HistoryGap`; `NoRelease` and
         `StorageUnavailable` while there is nothing to answer from; `ModelRefused` if a model fails.
         """
         symbol = parse_asset(asset)
@@ -296,7 +301,7 @@ class PredictionService:
         """The last ``lookback`` candles: the lake's, or where it fails the last good ones."""
         held = served.candles
         try:
-            candles = self._feed.read(lookback, held)
+            candles = self._feed.read(lookback, held, self._known_listings(held))
         except Exception as error:  # any failure at all must leave the last good candles
             self._journal.note("candles", error)
             if held is None and self._last_good is not None:
@@ -304,6 +309,22 @@ class PredictionService:
             return held if held is not None and held.lookback == lookback else None
         self._journal.forget("candles")
         return candles
+
+    def _known_listings(self, held: HeldCandles | None) -> Listings:
+        """What exchanges say: the store's, or where it fails what was last known."""
+        if self._book is None:
+            return Listings()
+        try:
+            self._listings = self._book.read(self._listings)
+        except Exception as error:  # whatever it is, it must not keep candles from being served
+            self._journal.note("listings", error)
+            if self._listings is not None:
+                return self._listings
+            if held is not None:
+                return held.listings
+            return Listings() if self._last_good is None else self._last_good.listings()
+        self._journal.forget("listings")
+        return self._listings
 
     def _prove(self, board: Board, served: Board | None) -> None:
         """Refuse a release that fails on real candles where the one before it does not."""

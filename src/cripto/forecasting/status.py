@@ -12,8 +12,8 @@ __all__ = ["CandleState", "Part", "Problem", "Refusal", "Status", "candle_state"
 
 _GRACE_SHARE = 10
 
-Part = Literal["release", "candles", "cache"]
-"""What can fail to be renewed: what is served, what it is served on, and their copy on local disk."""
+Part = Literal["release", "candles", "listings", "cache"]
+"""What can fail to be renewed: what is served, what it is served on, what exchanges say of it, and the copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class CandleState:
     """How fresh the candles are: closes (UTC) of the freshest and the stalest asset, and their ages in seconds.
 
     ``sample`` counts assets served from the bundled sample, which ends when it ends and is never behind.
+    Retired assets count among ``assets`` and nowhere else.
     ``behind`` counts the other assets that miss at least one candle. ``stale`` is whether even the freshest of
     them has missed one, a tenth of an interval being granted to whoever collects.
     """
@@ -78,13 +79,15 @@ def candle_state(interval: Interval, windows: Windows | None, now: datetime) -> 
     """Sum up the candles of ``windows`` at ``now``."""
     if windows is None or not windows.last_opens:
         return CandleState()
-    closes = {symbol: interval.close_of(opened) for symbol, opened in windows.last_opens.items()}
+    closes = {last.symbol: interval.close_of(last.opened) for last in windows.last_candles if not last.retired}
+    if not closes:
+        return CandleState(assets=len(windows.last_candles))
     oldest, newest = min(closes.values()), max(closes.values())
-    sample = {last.symbol for last in windows.last_candles if last.sample}
+    sample = {last.symbol for last in windows.last_candles if last.sample and not last.retired}
     followed = [close for symbol, close in closes.items() if symbol not in sample]
     grace = interval.step / _GRACE_SHARE
     return CandleState(
-        assets=len(closes),
+        assets=len(windows.last_candles),
         newest_close=newest,
         oldest_close=oldest,
         newest_age=max(0.0, (now - newest).total_seconds()),

@@ -14,8 +14,10 @@ import polars as pl
 
 from cripto.domain.candle import SAMPLE_SOURCE
 from cripto.domain.interval import Interval
-from cripto.errors import CriptoError, HistoryGap, InsufficientHistory
+from cripto.errors import CriptoError, HistoryGap, InsufficientHistory, RetiredAsset
 from cripto.forecasting._turns import in_turns
+from cripto.market.identity import RENAMES
+from cripto.market.listings import Listings
 
 __all__ = ["LastCandle", "Window", "Windows", "candles_of", "read_windows"]
 
@@ -23,6 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBERS = ("open", "high", "low", "close", "volume")
 _CLOSE, _VOLUME = _NUMBERS.index("close"), _NUMBERS.index("volume")
 _HASHED_AT_ONCE = 2000  # from 2,048 bytes on hashlib lets go of the interpreter, see `read_windows`
+_NOTHING_LISTED = Listings()
 _BYTES = np.dtype([("time", "<i8"), ("numbers", "<f8", (len(_NUMBERS),))])
 
 
@@ -32,7 +35,8 @@ class Window:
 
     ``digest`` is ``sha256:`` and the SHA-256, in hexadecimal, of: symbol, quote and interval in UTF-8, each
     followed by a line feed; then per candle, oldest first, 48 bytes: its open time as int64 microseconds since
-    1970-01-01T00:00Z and open, high, low, close, volume as float64, all little-endian.
+    1970-01-01T00:00Z and open, high, low, close, volume as float64, all little-endian. ``pair`` and ``factor`` say
+    what the last candle was normalised from, where that is not the coin itself (`cripto.market.listings.Listing`).
     """
 
     symbol: str
@@ -43,6 +47,8 @@ class Window:
     source: str
     sample: bool
     digest: str
+    pair: str | None
+    factor: int
     turnover: float = field(repr=False, compare=False)
     """Last close times volume."""
     _frame: pl.DataFrame = field(repr=False, compare=False)
@@ -64,7 +70,8 @@ class Window:
 class LastCandle:
     """Where one asset's candles end, be they enough for a window or not: the last one's open (UTC) and source.
 
-    ``sample`` is whether any of its last ``lookback`` candles is of the bundled sample.
+    ``sample`` is whether any of its last ``lookback`` candles is of the bundled sample, ``retired`` whether no
+    exchange trades it any more.
     """
 
     symbol: str
@@ -72,19 +79,28 @@ class LastCandle:
     opened: datetime
     source: str
     sample: bool
+    retired: bool = False
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Every asset's window, or why it has none; and where each one's candles end, sorted by symbol."""
+    """Every asset's window, or why it has none; and where each one's candles end, sorted by symbol.
+
+    ``aliases`` are other names that are answered for: old tickers and multiples, to the symbol each stands for.
+    """
 
     by_symbol: Mapping[str, Window | CriptoError]
     last_candles: Sequence[LastCandle]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def last_opens(self) -> Mapping[str, datetime]:
         """When each asset's last candle opened (UTC)."""
         return {last.symbol: last.opened for last in self.last_candles}
+
+    def resolve(self, asset: str) -> str:
+        """The symbol that an upper-case name stands for: itself, if it is no alias."""
+        return self.aliases.get(asset, asset)
 
     def after(self, symbol: str, limit: int) -> Sequence[LastCandle]:
         """The first ``limit`` assets that sort after ``symbol``, which need not be one; all do after ``""``."""
@@ -114,22 +130,29 @@ def candles_of(windows: Sequence[Window]) -> pl.DataFrame:
     return frame[[row for start, stop in rows for row in range(start, stop)]]
 
 
-def read_windows(candles: pl.DataFrame, interval: Interval, lookback: int) -> Windows:
+def read_windows(
+    candles: pl.DataFrame, interval: Interval, lookback: int, listings: Listings = _NOTHING_LISTED
+) -> Windows:
     """Cut the window of every symbol from ``candles``: one series per symbol, sorted by symbol and time.
 
-    An asset with too few candles gets an `InsufficientHistory` and one with a gap among its last ``lookback``
-    a `HistoryGap` (the latest gap) instead of a window.
+    An asset that is retired by ``listings`` gets a `RetiredAsset`, one with too few candles an
+    `InsufficientHistory`, and one with a gap among its last ``lookback`` a `HistoryGap` (the latest gap) instead
+    of a window.
     """
     by_symbol: dict[str, Window | CriptoError] = {}
     last_candles: list[LastCandle] = []
     # Columns are taken over whole. A call into polars for each asset would let go of the interpreter and take it
     # again thousands of times, too quickly for a thread that waits for it, as the one that answers requests does.
     runs = list(_runs(candles["symbol"]))
-    columns = _Columns(candles, [stop - 1 for _, _, stop in runs])
+    columns = _Columns(candles, [stop - 1 for _, _, stop in runs], listings)
     for place, (symbol, first, stop) in in_turns(enumerate(runs)):
         start = max(first, stop - lookback)
         last = columns.last(place, symbol, start, stop)
         last_candles.append(last)
+        if last.retired:
+            exchanges = [item.exchange for item in listings.of(symbol, last.quote)]
+            by_symbol[symbol] = RetiredAsset(symbol, last.quote, exchanges, interval.close_of(last.opened))
+            continue
         if stop - start < lookback:
             by_symbol[symbol] = InsufficientHistory(symbol, stop - start, lookback)
             continue
@@ -137,14 +160,20 @@ def read_windows(candles: pl.DataFrame, interval: Interval, lookback: int) -> Wi
         by_symbol[symbol] = (
             columns.window(last, start, stop, interval) if gap is None else HistoryGap(symbol, *gap)
         )
-    return Windows(by_symbol, tuple(sorted(last_candles, key=attrgetter("symbol"))))
+    aliases = {
+        name: symbol
+        for name, symbol in {**listings.aliases, **RENAMES}.items()
+        if symbol in by_symbol and name not in by_symbol
+    }
+    return Windows(by_symbol, tuple(sorted(last_candles, key=attrgetter("symbol"))), aliases)
 
 
 class _Columns:
     """A frame's columns as arrays, and what its ``lasts`` rows say in words."""
 
-    def __init__(self, frame: pl.DataFrame, lasts: list[int]) -> None:
+    def __init__(self, frame: pl.DataFrame, lasts: list[int], listings: Listings) -> None:
         self._frame = frame
+        self._listings = listings
         self._bytes = np.empty(len(frame), dtype=_BYTES)
         self._bytes["time"] = self.times = frame["time"].dt.epoch("us").to_numpy()
         for column, name in enumerate(_NUMBERS):
@@ -161,6 +190,7 @@ class _Columns:
             opened=_moment(self.times[stop - 1]),
             source=self._sources[place],
             sample=bool(self._samples[stop] > self._samples[start]),
+            retired=self._listings.retired(symbol, self._quotes[place]),
         )
 
     def window(self, last: LastCandle, start: int, stop: int, interval: Interval) -> Window:
@@ -170,6 +200,8 @@ class _Columns:
             digest.update(data[place : place + _HASHED_AT_ONCE])
         numbers = self._bytes["numbers"][stop - 1]
         close, volume = float(numbers[_CLOSE]), float(numbers[_VOLUME])
+        listing = self._listings.listing(last.symbol, last.quote, last.source)
+        multiple = None if listing is None or listing.factor == 1 else listing
         return Window(
             symbol=last.symbol,
             quote=last.quote,
@@ -179,6 +211,8 @@ class _Columns:
             source=last.source,
             sample=last.sample,
             digest=f"sha256:{digest.hexdigest()}",
+            pair=None if multiple is None else multiple.pair,
+            factor=1 if multiple is None else multiple.factor,
             turnover=close * volume,
             _frame=self._frame,
             _rows=(start, stop),

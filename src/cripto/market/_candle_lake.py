@@ -1,8 +1,8 @@
 """The protocol every lake of candles keeps, and what an upsert says it did."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import UTC, timedelta
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import polars as pl
@@ -22,12 +22,16 @@ _LEAST_KEPT = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """How many candles were new, changed and as they were, and the lake's version now (``None``: no table)."""
+    """How many candles were new, changed and as they were, and the lake's version now (``None``: no table).
+
+    ``series`` tells the same counts by (symbol, quote, interval).
+    """
 
     inserted: int
     updated: int
     unchanged: int
     version: int | None
+    series: Mapping[tuple[str, str, str], tuple[int, int, int]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +74,33 @@ class CandleLake(Protocol):
         ...
 
     def read(
-        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+        self,
+        interval: str,
+        *,
+        symbols: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """Candles of one interval, all columns, sorted by symbol, quote and time; empty if there are none.
 
-        ``symbols`` restricts them (``None``: all). ``version`` reads the lake as it was; `InvalidInput` if it
-        never had that version.
+        ``symbols`` restricts them (``None``: all), ``since`` to those that open then or later, ``until`` to those
+        that open before. ``version`` reads the lake as it was; `InvalidInput` if it never had that version.
         """
         ...
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
         """The last ``candles`` candles of every series of one interval, columns and order as `read`'s."""
+        ...
+
+    def spans(
+        self, interval: str, *, since: datetime | None = None, leaving_out: Collection[str] = ()
+    ) -> list[Series]:
+        """The unbroken runs of candles of every series of one interval, sorted by symbol, quote and time.
+
+        A series without a gap is one run. Only candles that open at ``since`` or later count, and none whose
+        ``source`` is among ``leaving_out``.
+        """
         ...
 
     def optimize(self, *, keep: timedelta = KEPT, told: Told | None = None) -> Optimization:
@@ -108,7 +128,7 @@ def series_of(spans: pl.DataFrame) -> list[Series]:
     """The series that rows of symbol, quote, interval, first, last and candles describe, sorted."""
     return [
         Series(symbol, quote, interval, first.astimezone(UTC), last.astimezone(UTC), candles)
-        for symbol, quote, interval, first, last, candles in spans.sort("symbol", "quote", "interval")
+        for symbol, quote, interval, first, last, candles in spans.sort("symbol", "quote", "interval", "first")
         .select("symbol", "quote", "interval", "first", "last", "candles")
         .iter_rows()
     ]

@@ -9,10 +9,22 @@ from datetime import UTC, datetime
 import polars as pl
 
 from cripto.domain.candle import CANDLE_COLUMNS, CANDLE_KEY
-from cripto.domain.interval import parse_interval
+from cripto.domain.interval import Interval, parse_interval
 from cripto.errors import InvalidInput
 
-__all__ = ["COLUMNS", "SAME_KEY", "after", "of_interval", "of_symbols", "since", "until", "window"]
+__all__ = [
+    "COLUMNS",
+    "SAME_KEY",
+    "after",
+    "between",
+    "from_on",
+    "numbered_runs",
+    "of_interval",
+    "of_symbols",
+    "until",
+    "window",
+    "without",
+]
 
 COLUMNS = ", ".join(f'"{name}"' for name in CANDLE_COLUMNS)
 """All columns, in order."""
@@ -43,12 +55,31 @@ def of_symbols(symbols: Iterable[str] | None) -> list[str]:
     return [f"symbol IN ({quoted})" if quoted else "false"]
 
 
+def without(sources: Iterable[str]) -> list[str]:
+    """Candles that come from none of some sources; no condition at all for none."""
+    quoted = ", ".join("'" + source.replace("'", "''") + "'" for source in sorted(set(sources)))
+    return [f"source NOT IN ({quoted})"] if quoted else []
+
+
+def numbered_runs(interval: Interval, conditions: Iterable[str]) -> str:
+    """A source of the candles of one interval with ``run``, which is equal within an unbroken run of a series.
+
+    Along such a run, time grows by the interval wherever the row number grows by one.
+    """
+    number = 'row_number() OVER (PARTITION BY symbol, quote ORDER BY "time")'
+    run = f"arrow_cast(\"time\", 'Int64') - {interval.seconds * 1_000_000} * arrow_cast({number}, 'Int64')"
+    return (
+        f'(SELECT symbol, quote, "interval", "time", {run} AS run FROM candles '  # noqa: S608
+        f"WHERE {' AND '.join(conditions)})"
+    )
+
+
 def after(moment: datetime) -> str:
     """Candles that open after ``moment``."""
     return f'"time" > {_instant(moment)}'
 
 
-def since(moment: datetime) -> str:
+def from_on(moment: datetime) -> str:
     """Candles that open at ``moment`` or after."""
     return f'"time" >= {_instant(moment)}'
 
@@ -56,6 +87,12 @@ def since(moment: datetime) -> str:
 def until(moment: datetime) -> str:
     """Candles that open at ``moment`` or before."""
     return f'"time" <= {_instant(moment)}'
+
+
+def between(first: datetime | None, end: datetime | None) -> list[str]:
+    """Candles that open at ``first`` or after, and before ``end``; no condition for ``None``."""
+    begun = [] if first is None else [from_on(first)]
+    return begun if end is None else [*begun, f'"time" < {_instant(end)}']
 
 
 def _instant(moment: datetime) -> str:

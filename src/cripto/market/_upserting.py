@@ -1,27 +1,33 @@
 """What an upsert does to candles, the same in every lake."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from cripto.domain.candle import CANDLE_COLUMNS, CANDLE_KEY
+from cripto.market._candle_lake import Upsert
 from cripto.market.schema import checked_candles, sorted_by
 
-__all__ = ["Difference", "difference", "distinct", "slices"]
+__all__ = ["Difference", "difference", "distinct", "slices", "upserted"]
 
 _VALUES = tuple(name for name in CANDLE_COLUMNS if name not in CANDLE_KEY)
 _ORDER = ("interval", "time", "symbol", "quote")
+_SERIES = ("symbol", "quote", "interval")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The rows to write, and how many of them are new, other than before, and as they were."""
+    """The rows to write, and how many rows are new, other than before, and as they were.
+
+    ``series`` has those three counts by symbol, quote and interval.
+    """
 
     changed: pl.DataFrame
     inserted: int
     updated: int
     unchanged: int
+    series: pl.DataFrame
 
 
 def distinct(candles: pl.DataFrame) -> pl.DataFrame:
@@ -47,6 +53,23 @@ def difference(incoming: pl.DataFrame, existing: pl.DataFrame) -> Difference:
     other = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"old_{name}")) for name in _VALUES)
     joined = joined.with_columns(found=found, other=found & other)
     changed = joined.filter(~pl.col("found") | pl.col("other"))
+    series = joined.group_by(_SERIES).agg(
+        inserted=(~pl.col("found")).sum(), updated=pl.col("other").sum(), rows=pl.len()
+    )
     updated = int(joined["other"].sum())
     inserted = changed.height - updated
-    return Difference(changed.select(CANDLE_COLUMNS), inserted, updated, incoming.height - changed.height)
+    return Difference(changed.select(CANDLE_COLUMNS), inserted, updated, incoming.height - changed.height, series)
+
+
+def upserted(changes: Iterable[Difference], version: int | None) -> Upsert:
+    """What the parts of one upsert did together."""
+    inserted = updated = unchanged = 0
+    counts: dict[tuple[str, str, str], tuple[int, int, int]] = {}
+    for change in changes:
+        inserted += change.inserted
+        updated += change.updated
+        unchanged += change.unchanged
+        for symbol, quote, interval, new, other, rows in change.series.iter_rows():
+            before = counts.get((symbol, quote, interval), (0, 0, 0))
+            counts[symbol, quote, interval] = before[0] + new, before[1] + other, before[2] + rows - new - other
+    return Upsert(inserted, updated, unchanged, version, counts)

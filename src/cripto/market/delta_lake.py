@@ -23,8 +23,20 @@ from cripto.market._commit_watch import CommitWatch
 from cripto.market._compaction import compacted, intervals_of, vacuumed
 from cripto.market._delta_errors import reason, translated
 from cripto.market._recent import HeldRecent, continued, last_of_each, spans_of
-from cripto.market._sql import COLUMNS, SAME_KEY, after, of_interval, of_symbols, since, until, window
-from cripto.market._upserting import Difference, difference, distinct, slices
+from cripto.market._sql import (
+    COLUMNS,
+    SAME_KEY,
+    after,
+    between,
+    from_on,
+    numbered_runs,
+    of_interval,
+    of_symbols,
+    until,
+    window,
+    without,
+)
+from cripto.market._upserting import Difference, difference, distinct, slices, upserted
 from cripto.market.schema import CANDLE_SCHEMA, empty_candles, sorted_by
 from cripto.storage import ObjectStore
 
@@ -68,20 +80,22 @@ class DeltaLake:
 
     def upsert(self, candles: pl.DataFrame) -> Upsert:
         """See `CandleLake.upsert`."""
-        inserted = updated = unchanged = 0
-        for part in slices(distinct(candles), self._slice_rows):
-            change = self._upsert_slice(part)
-            inserted += change.inserted
-            updated += change.updated
-            unchanged += change.unchanged
-        return Upsert(inserted, updated, unchanged, self._opened_version())
+        changes = [self._upsert_slice(part) for part in slices(distinct(candles), self._slice_rows)]
+        return upserted(changes, self._opened_version())
 
     def read(
-        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+        self,
+        interval: str,
+        *,
+        symbols: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """See `CandleLake.read`."""
         table = self._open(version)
-        return sorted_by(_select(table, of_interval(interval), *of_symbols(symbols)), *_ORDER)
+        found = _select(table, of_interval(interval), *of_symbols(symbols), *between(since, until))
+        return sorted_by(found, *_ORDER)
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
         """See `CandleLake.recent`."""
@@ -98,7 +112,7 @@ class DeltaLake:
         found = None
         if held is not None and (held.table, held.interval, held.candles) == (identity, interval, candles):
             found = continued(
-                held, files, step, lambda moment: _select(table, of_interval(interval), since(moment))
+                held, files, step, lambda moment: _select(table, of_interval(interval), from_on(moment))
             )
         if found is None:
             found = _recent(
@@ -140,6 +154,19 @@ class DeltaLake:
             then='GROUP BY symbol, quote, "interval"',
         )
         return series_of(spans) if spans.width else []
+
+    def spans(
+        self, interval: str, *, since: datetime | None = None, leaving_out: Collection[str] = ()
+    ) -> list[Series]:
+        """See `CandleLake.spans`."""
+        conditions = [of_interval(interval), *([] if since is None else [from_on(since)]), *without(leaving_out)]
+        found = _query(
+            self._open(),
+            'SELECT symbol, quote, "interval", min("time") AS "first", max("time") AS "last", count(*) AS candles',
+            source=numbered_runs(parse_interval(interval), conditions),
+            then='GROUP BY symbol, quote, "interval", run',
+        )
+        return series_of(found) if found.width else []
 
     def _followed(self, place: tuple[str, dict[str, str]]) -> DeltaTable | None:
         """The table at its latest version: the one left at ``place`` and what was committed since, if it lives.
@@ -251,14 +278,16 @@ def _wait(attempt: int) -> None:
     time.sleep(secrets.randbelow(1 + 10 * 2 ** min(attempt, 6)) / 1000)
 
 
-def _query(table: DeltaTable | None, select: str, *conditions: str, then: str = "") -> pl.DataFrame:
+def _query(
+    table: DeltaTable | None, select: str, *conditions: str, source: str = "candles", then: str = ""
+) -> pl.DataFrame:
     """Run a query on the candles; a frame without columns if there is no table."""
     if table is None:
         return pl.DataFrame()
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     with translated(table.table_uri):
         return pl.DataFrame(
-            QueryBuilder().register("candles", table).execute(f"{select} FROM candles {where} {then}")
+            QueryBuilder().register("candles", table).execute(f"{select} FROM {source} {where} {then}")
         )
 
 

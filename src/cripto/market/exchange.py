@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+import polars as pl
+
 from cripto.domain.asset import parse_asset
 from cripto.domain.clock import Clock
 from cripto.domain.interval import Interval
@@ -41,6 +43,7 @@ _PAGE = 100
 # an empty page says nothing of what comes after it.
 _FROM_A_TIME = {"binance", "kraken"}
 _SHOWN = 160
+_NOT_SO = (400, 404)
 _MEASURE_AGAIN = timedelta(minutes=10)
 # Of each request for candles, what was heard: a client is shared by requests under way at the same time.
 _heard: ContextVar["_Heard | None"] = ContextVar("_heard", default=None)
@@ -142,20 +145,19 @@ class Exchange:
         now = await self._now()
         size = _PAGES.get(self._name, _PAGE)
 
-        async def ask() -> tuple[list[list[float | None]], bool]:
-            return await self._rows(pair, interval, since, size)
+        async def ask() -> tuple[list[list[float | None]], pl.DataFrame, bool]:
+            return await self._rows(pair, interval, since, size, now)
 
-        rows, told_others = await self._ask(ask, pair)
+        rows, candles, told_others = await self._ask(ask, pair)
         if not rows and told_others:
             # It answered for another time than was asked. Once may be an accident; twice is the end.
-            rows, told_others = await self._ask(ask, pair)
-        candles = closed_candles(rows, pair, interval, self._name, now)
+            rows, candles, told_others = await self._ask(ask, pair)
         if until is not None:
             candles = candles.filter(candles["time"] < until)
         following = self._following(rows, interval, since, size)
         if following is not None and (interval.close_of(following) > now or (until and following >= until)):
             following = None
-        return CandlePage(candles, following)
+        return CandlePage(candles, following, certain=bool(rows) or not told_others)
 
     def _following(
         self, rows: list[list[float | None]], interval: Interval, since: datetime, size: int
@@ -165,9 +167,9 @@ class Exchange:
         return None if self._name in _FROM_A_TIME else since + interval.step * size
 
     async def _rows(
-        self, pair: Pair, interval: Interval, since: datetime, size: int
-    ) -> tuple[list[list[float | None]], bool]:
-        """Rows at or after ``since``, and whether the answer held any rows at all."""
+        self, pair: Pair, interval: Interval, since: datetime, size: int, now: datetime
+    ) -> tuple[list[list[float | None]], pl.DataFrame, bool]:
+        """Rows at or after ``since``, the candles of them closed at ``now``, and whether there were any rows."""
         heard = _Heard()
         token = _heard.set(heard)
         try:
@@ -176,9 +178,9 @@ class Exchange:
             _heard.reset(token)
         if not heard.rows and (holds_rows(heard.body) or not names_rows(heard.body)):
             raise Refused("an answer that neither holds candles nor says there are none")
-        # What is no row is refused now, while it can be asked for again.
-        closed_candles(rows, pair, interval, self._name, since)
-        return [row for row in rows if int(row[0]) >= to_ms(since)], heard.rows > 0
+        # What is no row is refused here, where it can be asked for again.
+        rows = [row for row in rows if int(row[0]) >= to_ms(since)]
+        return rows, closed_candles(rows, pair, interval, self._name, now), heard.rows > 0
 
     async def _now(self) -> datetime:
         """The exchange's time now, at the earliest: an answer was under way, so it can only be later."""
@@ -315,6 +317,9 @@ def _client(name: str, clock: Clock, *, timeout: float, url: str | None, rate: f
             outcome = super().handle_errors(code, reason, *rest)
             if code < 400 and (refused := refused_by_body(response)):
                 raise refused
+            if code in _NOT_SO:
+                # where it has no rule of the exchange's own, ccxt takes these for an outage
+                raise ccxt.BadRequest(f"{name}: status {code}")
             if (heard := _heard.get()) is not None:
                 heard.body = response
             return outcome

@@ -1,7 +1,7 @@
 """A lake in memory: the twin that tests, examples and the bundled sample use."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Lock
 
 import polars as pl
@@ -10,7 +10,7 @@ from cripto.domain.candle import CANDLE_KEY, Series
 from cripto.domain.interval import parse_interval
 from cripto.errors import InvalidInput
 from cripto.market._candle_lake import KEPT, Optimization, Told, Upsert, retention_hours, series_of
-from cripto.market._upserting import difference, distinct
+from cripto.market._upserting import difference, distinct, upserted
 from cripto.market.schema import empty_candles, sorted_by
 
 __all__ = ["MemoryLake"]
@@ -38,16 +38,26 @@ class MemoryLake:
             if not change.changed.is_empty():
                 kept = held.join(change.changed, on=CANDLE_KEY, how="anti")
                 self._versions.append(pl.concat([kept, change.changed]))
-            return Upsert(change.inserted, change.updated, change.unchanged, self.version())
+            return upserted([change], self.version())
 
     def read(
-        self, interval: str, *, symbols: Collection[str] | None = None, version: int | None = None
+        self,
+        interval: str,
+        *,
+        symbols: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
     ) -> pl.DataFrame:
         """See `CandleLake.read`."""
         parse_interval(interval)
         candles = self._at(version).filter(pl.col("interval") == interval)
         if symbols is not None:
             candles = candles.filter(pl.col("symbol").is_in(list(symbols)))
+        if since is not None:
+            candles = candles.filter(pl.col("time") >= since)
+        if until is not None:
+            candles = candles.filter(pl.col("time") < until)
         return sorted_by(candles, *_ORDER)
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
@@ -56,6 +66,21 @@ class MemoryLake:
         if candles < 1:
             return found.clear()
         return found.group_by("symbol", "quote", maintain_order=True).tail(candles).select(found.columns)
+
+    def spans(
+        self, interval: str, *, since: datetime | None = None, leaving_out: Collection[str] = ()
+    ) -> list[Series]:
+        """See `CandleLake.spans`."""
+        step = parse_interval(interval).step
+        candles = self.read(interval).filter(~pl.col("source").is_in(list(leaving_out)))
+        if since is not None:
+            candles = candles.filter(pl.col("time") >= since)
+        number = pl.int_range(pl.len(), dtype=pl.Int64).over("symbol", "quote")
+        return series_of(
+            candles.with_columns(run=pl.col("time") - number * step)
+            .group_by("symbol", "quote", "interval", "run")
+            .agg(first=pl.col("time").min(), last=pl.col("time").max(), candles=pl.len())
+        )
 
     def optimize(self, *, keep: timedelta = KEPT, told: Told | None = None) -> Optimization:
         """See `CandleLake.optimize`: a data frame has no files."""

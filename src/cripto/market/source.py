@@ -33,11 +33,13 @@ class Pair:
 class CandlePage:
     """Closed candles, sorted by time, each once (columns of ``cripto.market.schema``; values may be null).
 
-    ``next`` is the open from which to ask on, ``None`` when there is nothing after these.
+    ``next`` is the open from which to ask on, ``None`` when there is nothing after these. ``certain`` is false
+    where the source answered for another time than was asked: a candle which is not here may exist all the same.
     """
 
     candles: pl.DataFrame
     next: datetime | None
+    certain: bool = True
 
 
 class CandleSource(Protocol):

@@ -26,6 +26,7 @@ from cripto.errors import (
     OperatorError,
     Overloaded,
     ReleaseRefused,
+    RetiredAsset,
     RetryLater,
     StorageDenied,
     StorageUnavailable,
@@ -73,6 +74,15 @@ def _unknown_asset(error: UnknownAsset) -> tuple[str, Mapping[str, Any]]:
     if error.nearest:
         detail += f" Símbolos parecidos: {', '.join(error.nearest)}."
     return detail, {"simbolos_proximos": list(error.nearest)}
+
+
+def _retired_asset(error: RetiredAsset) -> tuple[str, Mapping[str, Any]]:
+    closed, exchanges = rfc3339(error.closed), list(error.exchanges)
+    return (
+        f"{error.asset} não é mais negociado em {error.quote}, segundo {' e '.join(exchanges)}. "
+        f"O último candle fechou em {closed}.",
+        {"situacao": "retirado", "bolsas": exchanges, "cotacao": error.quote, "ultimo_fechamento": closed},
+    )
 
 
 def _insufficient_history(error: InsufficientHistory) -> tuple[str, Mapping[str, Any]]:
@@ -125,6 +135,7 @@ TABLE: Mapping[type[CriptoError], Row] = {
         _says("Um ativo tem de 1 a 20 letras ou algarismos, sem espaços, acentos ou sinais."),
     ),
     UnknownAsset: Row(404, "ativo-desconhecido", "Ativo desconhecido", _unknown_asset),
+    RetiredAsset: Row(410, "ativo-retirado", "Ativo retirado", _retired_asset),
     InsufficientHistory: Row(422, "historico-insuficiente", "Histórico insuficiente", _insufficient_history),
     HistoryGap: Row(422, "lacuna-no-historico", "Lacuna no histórico", _history_gap),
     InvalidInput: Row(

@@ -39,6 +39,11 @@ __all__ = [
     "refusals",
 ]
 
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
 
 
@@ -76,7 +81,10 @@ class Candles(Answer):
 class Degradation(Answer):
     """Algo que não está como devia."""
 
-    part: Part = Field(description="O que é afetado; `cache`: a cópia no disco local.")
+    part: Part = Field(
+        description="O que é afetado; `listings`: o que as bolsas dizem de seus pares; "
+        "`cache`: a cópia no disco local."
+    )
     reason: str = Field(
         description="Nome curto do motivo, como em `type` dos problemas.", examples=["candles-atrasados"]
     )
@@ -193,6 +201,18 @@ class Dados(Answer):
     )
     candles_em_atraso: int = Field(ge=0, description="Candles que já fecharam e ainda não chegaram.")
     janela: str = Field(description="SHA-256 dos candles usados.", pattern=r"^sha256:[0-9a-f]{64}$")
+    par: str | SkipJsonSchema[None] = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="O par da bolsa, se ela negocia um múltiplo do ativo; senão este campo falta.",
+        examples=["1000SATS/USDT"],
+    )
+    fator: Annotated[int, Field(ge=2)] | SkipJsonSchema[None] = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Quantas unidades do ativo fazem uma do par; preços e volumes já são por unidade do ativo.",
+        examples=[1000],
+    )
 
 
 class SymbolAnswer(Answer):
@@ -288,6 +308,7 @@ def problems(
     """OpenAPI's ``responses`` for the statuses at which a route tells a problem; ``unusable`` describes a 422."""
     reasons = {
         401: "Token de administração ausente ou errado.",
+        410: "Nenhuma bolsa negocia mais o ativo; `bolsas` diz quais o negociavam.",
         404: "Não há candles do ativo; `simbolos_proximos` traz os parecidos.",
         422: unusable,
         500: "O serviço falhou; nada da falha é mostrado.",

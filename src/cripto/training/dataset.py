@@ -13,13 +13,19 @@ from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import Interval
 from cripto.errors import TrainingRefused
 from cripto.features import build_features
+from cripto.market.identity import PART, parted
 from cripto.market.lake import CandleLake
-from cripto.market.selection import preferred_series
+from cripto.market.listings import Listings
+from cripto.market.selection import asset_series
 from cripto.training.leaks import Builder
 from cripto.training.splits import to_datetime
 from cripto.training.targets import next_log_return
 
-__all__ = ["Dataset", "build_dataset", "read_candles"]
+__all__ = ["Dataset", "build_dataset", "labelled_rows", "read_candles"]
+
+_NOTHING_LISTED = Listings()
+# no symbol holds a blank
+_PART_OF = " "
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,10 @@ class Dataset:
         }
 
 
-def read_candles(lake: CandleLake, interval: Interval, quotes: Sequence[str]) -> tuple[pl.DataFrame, int]:
-    """The candles to train on, one series per symbol, and the version of the lake they stand in.
+def read_candles(
+    lake: CandleLake, interval: Interval, quotes: Sequence[str], listings: Listings = _NOTHING_LISTED
+) -> tuple[pl.DataFrame, int]:
+    """The candles to train on, one series per symbol as `asset_series` gives them, and the lake's version.
 
     The version is resolved once, so that candles arriving meanwhile change nothing. Raises `TrainingRefused`
     if there are none.
@@ -59,7 +67,7 @@ def read_candles(lake: CandleLake, interval: Interval, quotes: Sequence[str]) ->
     version = lake.version()
     if version is None:
         raise TrainingRefused("there are no candles in the lake: import or fetch some first")
-    candles = preferred_series(lake.read(interval.name, version=version), quotes)
+    candles = asset_series(lake.read(interval.name, version=version), quotes, listings)
     if candles.is_empty():
         known = ", ".join(sorted({series.interval for series in lake.series()})) or "none at all"
         raise TrainingRefused(f"version {version} of the lake has no {interval.name} candles; it has {known}")
@@ -70,15 +78,9 @@ def build_dataset(
     candles: pl.DataFrame, spec: FeatureSpec, interval: Interval, build: Builder = build_features
 ) -> Dataset:
     """Features and target of every candle that has both; raise `TrainingRefused` if none has, or nothing moves."""
-    features = build(candles, spec, interval)
-    targets = next_log_return(candles, interval)
-    rows = (
-        features.join(targets, on=["symbol", "time"], how="left", maintain_order="left")
-        .drop_nulls([*spec.names, "log_return"])
-        .sort("time", "symbol")
-    )
+    rows = labelled_rows(candles, spec, interval, build).sort("time", "symbol")
     if rows.is_empty():
-        longest = max(candles.group_by("symbol").len()["len"].to_list(), default=0)
+        longest = max(_parts_apart(candles)[0].group_by("symbol").len()["len"].to_list(), default=0)
         raise TrainingRefused(
             f"no candle has features and a next candle: {spec.lookback + 1} without a gap are needed,"
             f" and the longest series has {longest}"
@@ -93,3 +95,28 @@ def build_dataset(
         time=rows["time"].dt.replace_time_zone(None).to_numpy(),
         symbol=rows["symbol"],
     )
+
+
+def labelled_rows(
+    candles: pl.DataFrame, spec: FeatureSpec, interval: Interval, build: Builder = build_features
+) -> pl.DataFrame:
+    """``symbol, time``, the features and ``log_return`` of every candle that has all, by symbol and time.
+
+    Nothing is computed across a break of a series (`cripto.market.identity.parted`).
+    """
+    apart, broken = _parts_apart(candles)
+    features = build(apart, spec, interval)
+    targets = next_log_return(apart, interval)
+    rows = features.join(targets, on=["symbol", "time"], how="left", maintain_order="left")
+    rows = rows.drop_nulls([*spec.names, "log_return"])
+    if broken:
+        rows = rows.with_columns(pl.col("symbol").str.split(_PART_OF).list.first())
+    return rows
+
+
+def _parts_apart(candles: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
+    """The candles with each part of a broken series under a name of its own, and whether there is any."""
+    parts = parted(candles)
+    if not (parts[PART] > 0).any():
+        return candles, False
+    return parts.with_columns(pl.concat_str("symbol", PART, separator=_PART_OF).alias("symbol")).drop(PART), True

@@ -17,6 +17,7 @@ from cripto.domain.novelty import Novelty
 from cripto.errors import TrainingRefused, WriteConflict
 from cripto.features import build_features, default_spec
 from cripto.market.lake import CandleLake
+from cripto.market.listings import Listings
 from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
 from cripto.registry.convert import Conversion, convert_models
 from cripto.training.dataset import Dataset, build_dataset, read_candles
@@ -24,6 +25,7 @@ from cripto.training.fitting import fit_all
 from cripto.training.leaks import Builder, look_ahead, refuse_miracles
 from cripto.training.model_card import MODEL_CARD_FILE, model_card
 from cripto.training.novelty_fit import fit_novelty
+from cripto.training.page import PAGE_FILE, page
 from cripto.training.plan import STAGES, Progress, TrainingPlan, TrainingResult, silent
 from cripto.training.probes import PROBES_FILE, probe_file, probe_rows
 from cripto.training.promotion import promote
@@ -33,7 +35,7 @@ from cripto.training.served import earlier_predictions, fit_numbers, served, tog
 from cripto.training.targets import HORIZON, rises
 from cripto.training.walk_forward import Fold, out_of_fold, walk_forward
 
-__all__ = ["EVALUATION_FILE", "Converter", "train"]
+__all__ = ["EVALUATION_FILE", "Converter", "Drawer", "train"]
 
 EVALUATION_FILE: Final = "evaluation.json"
 """Name of the evaluation report in a release."""
@@ -41,8 +43,12 @@ EVALUATION_FILE: Final = "evaluation.json"
 Converter = Callable[..., Mapping[str, Conversion]]
 """What `convert_models` is; tests may pass a twin that fails."""
 
+Drawer = Callable[[Mapping[str, Any]], bytes]
+"""What `page` is; tests that do not look at it need not wait for it."""
+
 _LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "joblib", "polars", "onnx", "onnxruntime")
 _ATTEMPTS: Final = 3
+_NOTHING_LISTED: Final = Listings()
 _CANDLES, _FEATURES, _LEAKS, _EARLIER, _FOLDS, _SCORES, _FINAL, _CONVERSION, _PUBLICATION = STAGES
 
 
@@ -53,9 +59,13 @@ def train(
     clock: Clock,
     report: Progress = silent,
     convert: Converter = convert_models,
+    listings: Listings = _NOTHING_LISTED,
     build: Builder = build_features,
+    draw: Drawer = page,
 ) -> TrainingResult:
     """Score the five models walking forward through the lake's candles, fit them on all rows and publish.
+
+    ``listings`` say in which quotes an asset is not traded any more.
 
     Equal candles, seed, code and machine give equal ONNX digests and joblib bytes. Nothing is written before
     everything is proven, and the manifest is written last: a run killed anywhere leaves no half release. The
@@ -67,7 +77,7 @@ def train(
     """
     interval, spec = parse_interval(plan.interval), default_spec()
     report(_CANDLES, 0, 1)
-    candles, version = read_candles(lake, interval, plan.quotes)
+    candles, version = read_candles(lake, interval, plan.quotes, listings)
     described = _describe(candles, version)
     report(_CANDLES, 1, 1)
 
@@ -147,7 +157,7 @@ def train(
         for name in fitted
     }
     novelty = fit_novelty(dataset.features, dataset.names)
-    contents = _Contents(spec, models, training, evaluation, probe_file(dataset, fitted.values()), novelty)
+    contents = _Contents(spec, models, training, evaluation, probe_file(dataset, fitted.values()), novelty, draw)
     manifest = _publish(registry, contents, plan, clock)
     report(_PUBLICATION, 1, 2)
     promoted, reason = promote(registry, manifest, plan.default_interval or plan.interval, plan.promote, clock)
@@ -189,6 +199,7 @@ class _Contents:
     evaluation: Evaluation
     probes: bytes
     novelty: Novelty | None
+    draw: Drawer
 
     def draft(self, registry: ReleaseRegistry, plan: TrainingPlan, clock: Clock) -> ReleaseDraft:
         """The release under the version that is free now."""
@@ -211,6 +222,7 @@ class _Contents:
             features=self.features,
             models=self.models,
             files={
+                PAGE_FILE: self.draw(evaluation),
                 EVALUATION_FILE: (
                     json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
                 ).encode(),

@@ -15,7 +15,7 @@ from cripto.errors import TrainingRefused
 from cripto.features import build_features
 from cripto.training.targets import HORIZON, next_log_return
 
-__all__ = ["AUC_LIMIT", "CUTS", "SKILL_LIMIT", "Builder", "LookAhead", "look_ahead", "refuse_miracles"]
+__all__ = ["AUC_LIMIT", "CUTS", "SKILL_LIMIT", "Builder", "LookAhead", "look_ahead", "miracles", "refuse_miracles"]
 
 Builder = Callable[[pl.DataFrame, FeatureSpec, Interval], pl.DataFrame]
 """What `cripto.features.build_features` is."""
@@ -104,12 +104,21 @@ def refuse_miracles(models: Mapping[str, Mapping[str, Any]]) -> None:
     ``models`` are an evaluation's. The lower end of the strict interval of skill counts, or of the interval of
     AUC, so that a lucky short test refuses nothing.
     """
+    found = miracles(models)
+    if found:
+        raise TrainingRefused(found[0])
+
+
+def miracles(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What `refuse_miracles` would refuse ``models`` for, in words."""
+    found = []
     for name, scores in models.items():
         skill, auc = scores["verdict_interval"], scores["intervals"].get("auc")
         if skill is not None and skill[0] > SKILL_LIMIT:
-            raise TrainingRefused(_miracle(name, "skill", scores["skill"], skill[0], SKILL_LIMIT))
-        if auc is not None and auc[0] > AUC_LIMIT:
-            raise TrainingRefused(_miracle(name, "AUC", scores["auc"], auc[0], AUC_LIMIT))
+            found.append(_miracle(name, "skill", scores["skill"], skill[0], SKILL_LIMIT))
+        elif auc is not None and auc[0] > AUC_LIMIT:
+            found.append(_miracle(name, "AUC", scores["auc"], auc[0], AUC_LIMIT))
+    return found
 
 
 def _miracle(name: str, what: str, value: float, low: float, limit: float) -> str:

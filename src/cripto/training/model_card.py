@@ -104,9 +104,9 @@ def _calibration(fitted: Mapping[str, Any], metrics: Mapping[str, Mapping[str, A
     if not fitted["fitted"]:
         return "Probabilities are not calibrated and prices have no range: there was too little to fit them to."
     found = [
-        f"{100 * level['coverage']:.1f} % of prices lay in the {level['level']:.0%} range of {name}"
+        f"{100 * level['covered']:.1f} % of prices lay in the {level['level']:.0%} range of {name}"
         for name in MODEL_NAMES
-        for level in (metrics[name].get("coverage") or {"levels": []})["levels"]
+        for level in metrics[name].get("coverage") or ()
     ]
     errors = [
         f"{name} {metrics[name]['ece']:.4f}"

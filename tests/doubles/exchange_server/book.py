@@ -59,7 +59,7 @@ class Book:
         pair = f"{base}/{quote}"
         self.asked[pair] += 1
         interval = next(item for item in INTERVALS.values() if item.seconds == seconds)
-        frame = self.candles.filter(symbol=base, quote=quote, interval=interval.name).sort("time")
+        frame = self.series(base, quote, interval.name)
         frame = frame.filter(pl.col("time") <= self.now)
         times = frame["time"].dt.epoch("ms").to_list()
         rows: list[Row] = [
@@ -78,6 +78,10 @@ class Book:
             self.stale -= 1
             return rows[:STALE_ROWS]
         return [row for row in found for _ in range(2 if self.doubled else 1)]
+
+    def series(self, base: str, quote: str, interval: str) -> pl.DataFrame:
+        """All candles of a pair, by time."""
+        return self.candles.filter(symbol=base, quote=quote, interval=interval).sort("time")
 
     def _gone(self, pair: str) -> bool:
         return self.asked[pair] >= self.vanish_after.get(pair, 1_000_000)

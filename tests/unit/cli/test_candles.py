@@ -84,6 +84,49 @@ def test_check_shows_a_table(cripto: Command, filled: str) -> None:
     assert "240 candles of 2 series" in result.out
 
 
+def test_check_tells_coverage_gaps_and_what_is_worth_a_look(cripto: Command, store: str) -> None:
+    day = pl.int_range(pl.len()).over("symbol")
+    far = pl.when((pl.col("symbol") == "ETH") & (day == 20)).then(pl.col("high") * 9).otherwise("high")
+    walk = random_walk(["BTC", "ETH"], 40).with_columns(high=far)
+    open_lake(store).upsert(walk.filter((pl.col("symbol") == "ETH") | (day % 3 != 1)))
+    result = cripto("candles", "check")
+    assert result.code == 1
+    assert "the longest 10 of 13 gaps" in result.out
+    assert "BTC/USDT 1d: 1 missing, 2024-01-02 00:00" in result.out
+    assert "67.50%" in result.out
+    assert "ETH/USDT 1d 2024-01-21 00:00: spike: x9" in result.out
+    assert cripto("candles", "check", "--gaps").out.count(" 1 missing") == 13
+    # an odd bar alone is no fault
+    later = cripto("candles", "check", "--since", "2024-02-09", "--json")
+    assert later.code == 0
+    assert json.loads(later.out)["since"] == "2024-02-09T00:00:00Z"
+
+
+def test_an_odd_bar_alone_is_no_fault(cripto: Command, store: str) -> None:
+    far = pl.when(pl.int_range(pl.len()) == 9).then(pl.col("low") / 9).otherwise("low")
+    open_lake(store).upsert(random_walk(["BTC"], 12).with_columns(low=far))
+    result = cripto("candles", "check", "--json")
+    assert result.code == 0
+    assert json.loads(result.out)["series"][0]["notices"] == {"spike": 1}
+
+
+@pytest.mark.parametrize("name", ["page.png", "page.svg"])
+def test_check_draws_a_picture(cripto: Command, filled: str, tmp_path: Path, name: str) -> None:
+    result = cripto("candles", "check", "--picture", tmp_path / name)
+    assert result.code == 0
+    assert name in result.err
+    assert (tmp_path / name).read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
+
+
+def test_a_picture_of_another_form_is_refused_before_the_work(
+    cripto: Command, filled: str, tmp_path: Path
+) -> None:
+    result = cripto("candles", "check", "--picture", tmp_path / "page.gif")
+    assert result.code == 2
+    assert "a picture is a .png or a .svg" in result.err
+    assert "candles of" not in result.out
+
+
 def test_an_unknown_interval_is_the_callers_fault(cripto: Command, filled: str) -> None:
     result = cripto("candles", "check", "--interval", "3d")
     assert result.code == 2

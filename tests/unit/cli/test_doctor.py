@@ -1,11 +1,15 @@
 import json
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from cripto.cli.cpus import THREAD_VARIABLES, cpu_limit
+from cripto.market.listings import ListingBook
+from cripto.market.source import Pair
+from cripto.storage import open_store
 from tests.unit.cli.conftest import Command
 
 
@@ -32,6 +36,18 @@ def test_a_sound_installation_has_nothing_failed(cripto: Command, filled: str) -
         "predictions",
     }
     assert found["health"] == "skipped"
+
+
+def test_a_retired_asset_is_no_trouble(cripto: Command, filled: str) -> None:
+    def checks() -> dict[str, str]:
+        return {check["name"]: check["detail"] for check in json.loads(cripto("doctor", "--json").out)["checks"]}
+
+    before = checks()["predictions"]
+    retired = [Pair("BTC", "USDT", active=False)]
+    ListingBook(open_store(filled)).update(lambda known: known.seen("binance", retired, datetime.now(UTC)))
+    assert outcomes(cripto)["predictions"] == "ok"
+    assert before.startswith("2 of 2 assets")
+    assert checks()["predictions"].startswith("1 of 1 assets")
 
 
 def test_the_cpu_limit_and_the_thread_counts_are_told(

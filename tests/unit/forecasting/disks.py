@@ -31,4 +31,5 @@ def service(house: House, local: ObjectStore) -> PredictionService:
         interval="1d",
         quotes=("USDT", "USD"),
         last_good=kept(house, local, through),
+        listings=house.book,
     )

@@ -24,6 +24,8 @@ from cripto.forecasting.release import LoadedRelease, release_of
 from cripto.forecasting.runtime import Matrix, Vector
 from cripto.forecasting.service import PredictionService
 from cripto.market.lake import MemoryLake
+from cripto.market.listings import ListingBook
+from cripto.market.source import Pair
 from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
 from cripto.storage import MemoryStore
 from tests.doubles.candles import random_walk
@@ -219,6 +221,17 @@ class House:
             self.lake.upsert(candles(*symbols))
         if publish:
             self.registry.publish(draft())
+        self.book = ListingBook(self.store)
         self.service = PredictionService(
-            self.registry, self.lake, clock=self.clock, interval="1d", quotes=("USDT", "USD"), pin=pin
+            self.registry,
+            self.lake,
+            clock=self.clock,
+            interval="1d",
+            quotes=("USDT", "USD"),
+            pin=pin,
+            listings=self.book,
         )
+
+    def lists(self, *pairs: Pair, exchange: str = "binance") -> None:
+        """Have an exchange tell its whole list."""
+        self.book.update(lambda known: known.seen(exchange, pairs, self.clock.now()))

@@ -57,6 +57,18 @@ def test_opening_an_optimized_table_reads_no_commit_before_it(lake: CandleLake, 
     assert_frame_equal(open_lake(tmp_path.as_uri()).read("1d"), until_day(10))
 
 
+def test_what_lies_beside_the_table_is_never_removed(lake: CandleLake, tmp_path: Path) -> None:
+    """What exchanges list and have not is kept in its folder, under names that begin with an underscore."""
+    kept = [tmp_path / "candles" / name for name in ("_asked.json", "_listings.json")]
+    stray = tmp_path / "candles" / "interval=1d" / "stray.parquet"
+    for path in (*kept, stray):
+        path.write_text("{}")
+        os.utime(path, (time.time() - LONG_AGO,) * 2)
+    assert lake.optimize(keep=timedelta(days=7)).removed == 1
+    assert not stray.exists()
+    assert all(path.exists() for path in kept)
+
+
 def test_a_new_table_sums_its_log_up_every_twenty_commits(tmp_path: Path) -> None:
     lake = open_lake(tmp_path.as_uri())
     for count in range(1, 23):

@@ -3,7 +3,7 @@ from datetime import timedelta
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from cripto.market.selection import preferred_series
+from cripto.market.selection import asset_series, preferred_series
 from tests.doubles.candles import START, random_walk
 
 
@@ -43,3 +43,23 @@ def test_columns_and_order_of_rows_stay() -> None:
 def test_no_candles_give_none() -> None:
     candles = random_walk(["BTC"], 2)
     assert_frame_equal(preferred_series(candles.clear(), ["USDT"]), candles.clear())
+
+
+def test_a_quote_it_is_retired_in_comes_after_all_others() -> None:
+    candles = pl.concat([random_walk(["BTC"], 3, quote=quote) for quote in ("USDT", "USD", "ZAR")])
+    assert quotes_of_retired(candles, ("BTC", "USDT")) == {"BTC": ["USD"]}
+    assert quotes_of_retired(candles, ("BTC", "USDT"), ("BTC", "USD")) == {"BTC": ["ZAR"]}
+    assert quotes_of_retired(candles, *(("BTC", quote) for quote in ("USDT", "USD", "ZAR"))) == {"BTC": ["USDT"]}
+    assert quotes_of_retired(candles, ("ETH", "USDT")) == {"BTC": ["USDT"]}
+
+
+def quotes_of_retired(candles: pl.DataFrame, *retired: tuple[str, str]) -> dict[str, list[str]]:
+    chosen = preferred_series(candles, ["USDT", "USD"], retired)
+    return {str(key[0]): part["quote"].unique().to_list() for key, part in chosen.group_by("symbol")}
+
+
+def test_the_old_name_is_joined_before_the_quote_is_chosen() -> None:
+    walk = random_walk(["POL"], 20, quote="USD")
+    old = walk.head(12).with_columns(symbol=pl.lit("MATIC"))
+    other = random_walk(["POL"], 4, quote="BRL", start=START + timedelta(days=16))
+    assert_frame_equal(asset_series(pl.concat([old, walk.tail(8), other]), ["USDT", "USD"]), walk)

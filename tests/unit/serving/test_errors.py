@@ -14,6 +14,7 @@ EVERY_CLASS = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if 
 EXAMPLES: list[tuple[CriptoError, int, str]] = [
     (errors.InvalidAsset("../" + SECRET), 422, "ativo-invalido"),
     (errors.UnknownAsset("BTX", ["BTC"]), 404, "ativo-desconhecido"),
+    (errors.RetiredAsset("EOS", "USDT", ["binance", "kraken"], START), 410, "ativo-retirado"),
     (errors.InsufficientHistory("BTC", 3, 61), 422, "historico-insuficiente"),
     (errors.HistoryGap("BTC", START, START.replace(day=4)), 422, "lacuna-no-historico"),
     (errors.InvalidInput(SECRET), 422, "entrada-invalida"),

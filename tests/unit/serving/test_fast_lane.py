@@ -30,7 +30,7 @@ def house(*symbols: str) -> House:
 
 
 def slow_application(made: House) -> FastAPI:
-    service = NothingAtHand(made.registry, made.lake, clock=made.clock, interval="1d")
+    service = NothingAtHand(made.registry, made.lake, clock=made.clock, interval="1d", listings=made.book)
     service.load()
     return create_app(service, version="1.2.3", clock=made.clock)
 

@@ -55,8 +55,8 @@ def test_problems_are_documented_as_what_they_are() -> None:
     value = document(admin_token="a-token-of-the-operator")
     assert "HTTPValidationError" not in json.dumps(value)
     responses = value["paths"]["/symbol/{ativo}"]["get"]["responses"]
-    assert set(responses) == {"200", "304", "404", "422", "500", "503"}
-    for status in ("404", "422", "500", "503"):
+    assert set(responses) == {"200", "304", "404", "410", "422", "500", "503"}
+    for status in ("404", "410", "422", "500", "503"):
         schema = responses[status]["content"]["application/problem+json"]["schema"]
         assert schema == {"$ref": "#/components/schemas/ProblemAnswer"}
     assert set(value["paths"]["/reload"]["get"]["responses"]) >= {"200", "401", "503"}

@@ -7,6 +7,8 @@ import pytest
 from cripto.errors import TrainingRefused
 from cripto.features import build_features, default_spec
 from cripto.market.lake import MemoryLake
+from cripto.market.listings import Listings
+from cripto.market.source import Pair
 from cripto.training.dataset import build_dataset, read_candles
 from cripto.training.targets import next_log_return
 from tests.doubles.candles import DAILY, HOURLY, START, random_walk
@@ -114,3 +116,44 @@ def test_one_quote_of_each_asset_is_read() -> None:
 def test_times_are_utc_opens() -> None:
     first = dataset_of(random_walk(["BTC"], 100)).time[0]
     assert first == np.datetime64(datetime(2024, 3, 1, tzinfo=UTC).replace(tzinfo=None), "us")
+
+
+def test_no_feature_and_no_target_reaches_across_a_break() -> None:
+    walk, broken_at = random_walk(["LUNA"], 200), START + timedelta(days=90)
+    again = pl.col("time") >= broken_at
+    prices = [pl.when(again).then(pl.col(p) * 1e5).otherwise(p).alias(p) for p in ("open", "high", "low", "close")]
+    broken = pl.concat([walk.with_columns(prices), random_walk(["BTC"], 200)])
+    dataset, whole = dataset_of(broken), dataset_of(pl.concat([walk, random_walk(["BTC"], 200)]))
+    assert dataset.symbol.unique().sort().to_list() == ["BTC", "LUNA"]
+    luna = dataset.time[(dataset.symbol == "LUNA").to_numpy()]
+    lost = np.datetime64(broken_at.replace(tzinfo=None), "us") + np.arange(-1, SPEC.lookback - 1) * np.timedelta64(
+        1, "D"
+    )
+    assert not np.isin(lost, luna).any()
+    # both sides are there, and as they would be if the price had gone on
+    assert len(dataset) == len(whole) - len(lost)
+    assert np.abs(dataset.log_return).max() < 1
+    kept = ~np.isin(whole.time, lost) | (whole.symbol == "BTC").to_numpy()
+    assert (whole.time[kept] == dataset.time).all()
+    assert (whole.symbol.filter(pl.Series(kept)) == dataset.symbol).all()
+    np.testing.assert_allclose(whole.log_return[kept], dataset.log_return, rtol=0, atol=1e-12)
+
+
+def test_parts_that_are_each_too_short_are_refused_with_the_longest() -> None:
+    walk = random_walk(["LUNA"], 100)
+    again = pl.col("time") >= START + timedelta(days=55)
+    prices = [pl.when(again).then(pl.col(p) * 100).otherwise(p).alias(p) for p in ("open", "high", "low", "close")]
+    with pytest.raises(TrainingRefused, match="longest series has 55"):
+        dataset_of(walk.with_columns(prices))
+
+
+def test_old_names_and_retired_quotes_are_read_as_they_are_served() -> None:
+    walk = random_walk(["POL"], 30)
+    old = walk.head(20).with_columns(symbol=pl.lit("MATIC"))
+    lake = lake_of(
+        pl.concat([old, walk.tail(10), random_walk(["BTC"], 30), random_walk(["BTC"], 30, quote="USD")])
+    )
+    listings = Listings().seen("binance", [Pair("BTC", "USDT", active=False), Pair("POL", "USDT")], START)
+    candles, _ = read_candles(lake, DAILY, ["USDT"], listings)
+    assert set(candles.select("symbol", "quote").iter_rows()) == {("BTC", "USD"), ("POL", "USDT")}
+    assert candles.filter(pl.col("symbol") == "POL").equals(walk)

@@ -13,6 +13,8 @@ from cripto.domain.model_name import MODEL_NAMES
 from cripto.errors import ModelRefused, StorageUnavailable, TrainingRefused, WriteConflict
 from cripto.features import build_features
 from cripto.market.lake import CandleLake, MemoryLake
+from cripto.market.listings import Listings
+from cripto.market.source import Pair
 from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, ObjectStore
 from cripto.training import STAGES, TrainingPlan, TrainingResult, train
@@ -21,7 +23,8 @@ from tests.doubles.candles import random_walk
 from tests.doubles.stores import FailingStore, WatchedStore
 from tests.unit.training.toys import NOW, QUICK, lake_of, no_conversion
 
-WRITES_BEFORE_THE_MANIFEST = 13  # five graphs, three other files, five joblibs
+WRITES_BEFORE_THE_MANIFEST = 14  # five graphs, four other files, five joblibs
+RELEASE_FILES = ("evaluation.html", "evaluation.json", "manifest.json", "model-card.md", "probes.json")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,15 @@ def quickly(
             heard.append((stage, done, total))
 
     asked = TrainingPlan(**{"recipes": QUICK, **plan})
-    return train(lake, ReleaseRegistry(store), asked, clock or FixedClock(NOW), report, no_conversion)
+    return train(
+        lake,
+        ReleaseRegistry(store),
+        asked,
+        clock or FixedClock(NOW),
+        report,
+        no_conversion,
+        draw=lambda _: b"a page",
+    )
 
 
 def names(store: ObjectStore, prefix: str = "") -> list[str]:
@@ -59,9 +70,21 @@ def test_release_is_named_after_the_clock_and_holds_every_file(lake: CandleLake)
             "models/channels/production.json",
             *(f"models/{name}_20260102-0304.joblib" for name in MODEL_NAMES),
             *(f"{folder}{name}.onnx" for name in MODEL_NAMES),
-            *(folder + name for name in ("evaluation.json", "manifest.json", "model-card.md", "probes.json")),
+            *(folder + name for name in RELEASE_FILES),
         ]
     )
+
+
+def test_an_asset_is_trained_on_in_a_quote_it_is_still_traded_in() -> None:
+    lake = lake_of(pl.concat([random_walk(["BTC"], 270), random_walk(["BTC"], 270, quote="USD")]))
+    listings = Listings().seen("binance", [Pair("BTC", "USDT", active=False)], NOW)
+    plan = TrainingPlan(recipes=QUICK, quotes=("USDT",))
+    for known, quote in ((Listings(), "USDT"), (listings, "USD")):
+        registry = ReleaseRegistry(MemoryStore())
+        result = train(
+            lake, registry, plan, FixedClock(NOW), convert=no_conversion, listings=known, draw=lambda _: b""
+        )
+        assert result.manifest.training["assets"]["BTC"]["quote"] == quote
 
 
 def test_manifest_says_what_it_was_made_from(lake: CandleLake) -> None:

@@ -139,11 +139,15 @@ def _batch(asked: _Asked, answers: Mapping[str, Answer | CriptoError] | Mapping[
     tags: list[bytes] = []
     expiries: list[datetime] = []
     errors: Counter[str] = Counter()
+    told: set[bytes] = set()
     for text, invalid in asked.items():
         outcome = invalid or answers[text]
         if isinstance(outcome, Answer):
+            if outcome.tag in told:
+                continue  # by another of its names
+            told.add(outcome.tag)
             bodies.append(outcome.body)
-            tags.append(outcome.etag.encode())
+            tags.append(outcome.tag)
             expiries.append(outcome.expires)
         else:
             body = _failure(text, outcome)

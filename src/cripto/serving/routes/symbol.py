@@ -34,7 +34,7 @@ def symbol_route(router: APIRouter, context: Context) -> None:
         tags=["predições"],
         responses={
             304: {"description": "A resposta que `If-None-Match` nomeia ainda vale."},
-            **problems(404, 422, 500, 503),
+            **problems(404, 410, 422, 500, 503),
         },
     )
     async def symbol(

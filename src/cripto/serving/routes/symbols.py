@@ -81,7 +81,7 @@ def _page(context: Context, after: str, limit: int) -> Content:
                 "cotacao": last.quote,
                 "fonte": last.source,
                 "fechamento": closed_at,
-                "situacao": situacao_of(missed, sample=last.sample),
+                "situacao": "retirado" if last.retired else situacao_of(missed, sample=last.sample),
                 "candles_em_atraso": missed,
                 "predicao": reason is None,
                 "motivo": reason,

@@ -15,14 +15,14 @@ __all__ = ["coverage"]
 Flags = NDArray[np.bool_]
 
 
-def coverage(rows: ScoredRows, name: str, seed: int) -> dict[str, Any] | None:
+def coverage(rows: ScoredRows, name: str, seed: int) -> list[dict[str, Any]] | None:
     """Coverage of the ranges of the regressor called ``name``; JSON values, never NaN; ``None`` where it has none.
 
     A range holds a price where ``rows.actual`` is no further from what was predicted than its half width. Rows
-    without a range are left out and counted in ``without_range``. ``levels`` holds for each level ``coverage``,
-    the shares ``above`` and ``below``, ``width`` (the mean half width, a log return) and the 95 % ``interval``
-    of the coverage, over days drawn again; the same again by ``years``, ``loudness`` (terciles of the trailing
-    volatility) and ``parts``. ``few`` marks a group on too few days, whose interval is null.
+    without a range are left out and counted in ``without_range``. Each entry is of a ``level``: the share
+    ``covered``, those ``above`` and ``below``, ``width`` (the mean half width, a log return) and the 95 %
+    ``interval`` of the share covered, over days drawn again; the same again by ``years``, ``loudness`` (terciles
+    of the trailing volatility) and ``parts``. ``few`` marks a group on too few days, whose interval is null.
     """
     half_widths = rows.half_widths.get(name)
     if half_widths is None:
@@ -32,11 +32,11 @@ def coverage(rows: ScoredRows, name: str, seed: int) -> dict[str, Any] | None:
         return None
     error = (rows.actual - rows.predicted[name])[ranged]
     groups = [(kind, label, chosen[ranged]) for kind, label, chosen in _groups(rows)]
-    told = [
-        _level(level, error, width, rows.time[ranged], groups, seed)
+    without = int((~ranged).sum())
+    return [
+        {"level": level, "without_range": without, **_level(error, width, rows.time[ranged], groups, seed)}
         for level, width in zip(LEVELS, half_widths[:, ranged], strict=True)
     ]
-    return {"rows": int(ranged.sum()), "without_range": int((~ranged).sum()), "levels": told}
 
 
 def _groups(rows: ScoredRows) -> Iterator[tuple[str, str, Flags]]:
@@ -50,7 +50,6 @@ def _groups(rows: ScoredRows) -> Iterator[tuple[str, str, Flags]]:
 
 
 def _level(
-    level: float,
     error: Floats,
     width: Floats,
     time: NDArray[np.datetime64],
@@ -58,7 +57,7 @@ def _level(
     seed: int,
 ) -> dict[str, Any]:
     above, below = error > width, error < -width
-    found: dict[str, Any] = {"level": level, **_shares(above, below, width, time, seed)}
+    found = _shares(above, below, width, time, seed)
     for kind, label, chosen in groups:
         if chosen.any():
             entry = _shares(above[chosen], below[chosen], width[chosen], time[chosen], seed)
@@ -78,7 +77,7 @@ def _shares(above: Flags, below: Flags, width: Floats, time: NDArray[np.datetime
         "rows": len(held),
         "days": days,
         "few": days < MINIMUM_DAYS,
-        "coverage": float(held.mean()),
+        "covered": float(held.mean()),
         "above": float(above.mean()),
         "below": float(below.mean()),
         "width": float(width.mean()),

@@ -1,7 +1,7 @@
 """Rows to score, with all that scores need to know of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -32,8 +32,8 @@ class ScoredRows:
     ``time`` is the UTC open, ``actual`` the log return that came, ``part`` the stretch of time the row belongs to
     (1 to ``parts``). ``predicted`` holds by model float64 (rows,). ``returns`` are the baselines' log returns,
     ``chances`` their P(rises), by baseline. ``scale`` is what MASE divides by. ``loud`` and ``market`` number
-    `LOUDNESS` and `MARKET`, -1 where unknown. A row whose asset
-    had no row a season ago is forecast to stay by that baseline too; ``unseasonal`` counts them.
+    `LOUDNESS` and `MARKET`, -1 where unknown. ``unseasonal`` counts rows whose asset had none a season ago, which
+    that baseline forecasts to stay. ``group`` numbers ``groups``, if there is anything else to tell rows apart by.
     """
 
     interval: Interval
@@ -49,6 +49,8 @@ class ScoredRows:
     loud: NDArray[np.int64]
     market: NDArray[np.int64]
     unseasonal: int
+    groups: tuple[str, ...] = ()
+    group: NDArray[np.int64] | None = None
     half_widths: Mapping[str, Floats] = field(default_factory=dict)
     """By regressor that has ranges, their half widths as log returns, float64 (levels, rows); NaN for no range."""
 
@@ -89,19 +91,22 @@ def rows_of_parts(
     reference: Reference | None,
     parts: int,
     interval: Interval,
+    groups: tuple[str, ...] = (),
+    group: NDArray[np.int64] | None = None,
     half_widths: Mapping[str, Floats] | None = None,
 ) -> ScoredRows:
     """The ``chosen`` rows, bool (rows,), cut into ``parts`` stretches of equal numbers of candle times.
 
-    ``predicted`` and ``half_widths`` hold values for all rows; those not chosen are not looked at. Without a
-    ``reference``, which releases of earlier versions do not name, there are no drift, no base rate, and MASE is
-    measured on all rows.
+    ``predicted``, ``group`` and ``half_widths`` hold values for all rows; those not chosen are not looked at.
+    Without a ``reference``, which releases of earlier versions do not name, there is no drift and no base rate,
+    and MASE is measured on these very rows.
     """
     distinct, place = np.unique(dataset.time[chosen], return_inverse=True)
     part = np.zeros(len(dataset), dtype=np.int64)
     part[chosen] = 1 + place * parts // max(1, len(distinct))
     references = dict.fromkeys(range(1, parts + 1), reference)
-    return _rows(dataset, chosen, predicted, part, references, interval, half_widths or {})
+    rows = _rows(dataset, chosen, predicted, part, references, interval, half_widths or {})
+    return replace(rows, groups=groups, group=None if group is None else group[chosen])
 
 
 def _rows(

@@ -106,6 +106,9 @@ def _regimes(rows: ScoredRows) -> Iterator[tuple[str, Places]]:
         yield f"volatility: {label}", np.flatnonzero(rows.loud == number)
     for number, label in enumerate(MARKET):
         yield f"market: {label}", np.flatnonzero(rows.market == number)
+    if rows.group is not None:
+        for number, label in enumerate(rows.groups):
+            yield f"group: {label}", np.flatnonzero(rows.group == number)
     years = rows.time.astype("datetime64[Y]").astype(np.int64) + 1970
     for year in np.unique(years):
         yield f"year: {year}", np.flatnonzero(years == year)

@@ -19,22 +19,22 @@ def test_coverage_counts_what_lay_inside_in_each_group() -> None:
     rows = scored(actual, {"regressor_lin": predicted}, time, loud=loud, half_widths={"regressor_lin": widths})
     found = coverage(rows, "regressor_lin", SEED)
     assert found is not None
-    assert (found["rows"], found["without_range"]) == (1990, 10)
+    assert all((level["rows"], level["without_range"]) == (1990, 10) for level in found)
     year = time.astype("datetime64[Y]").astype(int) + 1970
-    for place, level in enumerate(found["levels"]):
+    for place, level in enumerate(found):
         assert level["level"] == LEVELS[place]
         inside = [abs(actual[row] - predicted[row]) <= widths[place, row] for row in range(2000) if row >= 10]
-        assert level["coverage"] == pytest.approx(np.mean(inside))
-        assert level["above"] + level["below"] == pytest.approx(1 - level["coverage"])
+        assert level["covered"] == pytest.approx(np.mean(inside))
+        assert level["above"] + level["below"] == pytest.approx(1 - level["covered"])
         for label, group in (("2024", year == 2024), ("2025", year == 2025)):
             chosen = [held for held, one in zip(inside, group[10:], strict=True) if one]
-            assert level["years"][label]["coverage"] == pytest.approx(np.mean(chosen))
+            assert level["years"][label]["covered"] == pytest.approx(np.mean(chosen))
         for number, label in enumerate(("calm", "middling", "loud")):
             chosen = [held for held, one in zip(inside, loud[10:] == number, strict=True) if one]
-            assert level["loudness"][label]["coverage"] == pytest.approx(np.mean(chosen))
+            assert level["loudness"][label]["covered"] == pytest.approx(np.mean(chosen))
         assert sum(part["rows"] for part in level["parts"].values()) == 1990
         low, high = level["interval"]
-        assert low < level["coverage"] < high
+        assert low < level["covered"] < high
 
 
 def test_a_model_without_ranges_has_no_coverage() -> None:
@@ -52,8 +52,8 @@ def test_few_days_are_marked_and_have_no_interval() -> None:
     rows = scored([0.15] * 20, {"regressor_lin": [0.0] * 20}, half_widths=widths)
     found = coverage(rows, "regressor_lin", SEED)
     assert found is not None
-    narrow, wide = found["levels"]
-    assert (narrow["coverage"], wide["coverage"]) == (0.0, 1.0)
+    narrow, wide = found
+    assert (narrow["covered"], wide["covered"]) == (0.0, 1.0)
     assert narrow["few"]
     assert narrow["interval"] is None
     assert narrow["above"] == 1.0
@@ -72,7 +72,7 @@ def test_an_interval_of_days_that_move_together_is_wider() -> None:
             1,
         )
         assert found is not None
-        low, high = found["levels"][0]["interval"]
+        low, high = found[0]["interval"]
         return float(high - low)
 
     assert width(together) > 2 * width(alone)

@@ -1,0 +1,56 @@
+"""Exchanges to candles: the collector as the settings describe it, and what a stop signal does to it."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from cripto.cli.wiring import Installation
+
+if TYPE_CHECKING:
+    from cripto.market.collector import Collector
+
+__all__ = ["collecting", "stopping"]
+
+# As many as the collector has under way: at a quarter of a second an answer, fewer would not reach the rate limit.
+_AT_ONCE = 8
+
+
+@asynccontextmanager
+async def collecting(
+    parts: Installation, entries: Sequence[tuple[str, str | None]] | None = None
+) -> "AsyncIterator[Collector]":
+    """Yield a collector of the installation's exchanges, or of other ``entries``; close their connections.
+
+    Raises `InvalidInput` for a name that is no exchange's, `OperatorError` where ccxt is not installed.
+    """
+    from cripto.market.collector import Collector
+    from cripto.market.exchange import Exchange
+
+    async with AsyncExitStack() as stack:
+        sources = [
+            await stack.enter_async_context(Exchange(name, clock=parts.clock, url=url, concurrency=_AT_ONCE))
+            for name, url in (parts.settings.exchange_entries if entries is None else entries)
+        ]
+        yield Collector(sources, parts.lake, parts.store, clock=parts.clock)
+
+
+@contextmanager
+def stopping() -> Iterator[asyncio.Event]:
+    """Yield an event that Ctrl+C or SIGTERM sets, within a running loop; the second signal ends the process."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def heard() -> None:
+        stop.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    for number in signals:
+        loop.add_signal_handler(number, heard)
+    try:
+        yield stop
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
