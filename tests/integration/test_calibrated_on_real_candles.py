@@ -22,7 +22,7 @@ from cripto.features import default_spec
 from cripto.forecasting.calibration import calibrate
 from cripto.forecasting.ranges import RangeScale
 from cripto.training.dataset import Dataset, build_dataset
-from cripto.training.estimators import RECIPES
+from cripto.training.estimators import RECIPES, Recipe
 from cripto.training.plan import SEED
 from cripto.training.scores import evaluate, rows_of_folds
 from cripto.training.served import earlier_predictions, fit_numbers, served, together
@@ -33,9 +33,16 @@ SIMPLE = ("regressor_lin", "classifier_log")
 COIN_GROUPS = 3
 
 
-def daily(file: Path) -> Dataset:
-    candles = pl.read_parquet(file).with_columns(interval=pl.lit("1d"))
-    return build_dataset(candles, default_spec(), INTERVALS["1d"])
+def rows_of(file: Path, interval: Interval) -> Dataset:
+    candles = pl.read_parquet(file).with_columns(interval=pl.lit(interval.name))
+    return build_dataset(candles, default_spec(), interval)
+
+
+def check_walking_forward(dataset: Dataset, interval: Interval, recipes: Mapping[str, Recipe]) -> None:
+    folds = folds_between(dataset.time, interval, boundaries(dataset.time))
+    earlier = earlier_predictions(recipes, dataset, folds[0], interval, SEED, 2, silent)
+    walked = served(dataset, out_of_fold(recipes, dataset, folds, SEED, 2, silent), earlier)
+    check_bounds(dataset, walked.predictions, walked.half_widths, interval)
 
 
 def silent(done: int, total: int) -> None:
@@ -83,18 +90,22 @@ def check_bounds(
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_ranges_and_probabilities_keep_their_bounds_walking_forward(daily_file: Path) -> None:
-    dataset, interval = daily(daily_file), INTERVALS["1d"]
-    folds = folds_between(dataset.time, interval, boundaries(dataset.time))
-    earlier = earlier_predictions(RECIPES, dataset, folds[0], interval, SEED, 2, silent)
-    walked = served(dataset, out_of_fold(RECIPES, dataset, folds, SEED, 2, silent), earlier)
-    check_bounds(dataset, walked.predictions, walked.half_widths, interval)
+    check_walking_forward(rows_of(daily_file, INTERVALS["1d"]), INTERVALS["1d"], RECIPES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_ranges_and_probabilities_keep_their_bounds_on_hourly_candles(hourly_file: Path) -> None:
+    simple = {name: RECIPES[name] for name in SIMPLE}
+    check_walking_forward(rows_of(hourly_file, INTERVALS["1h"]), INTERVALS["1h"], simple)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_they_keep_them_of_coins_that_were_never_seen(daily_file: Path) -> None:
     """Every coin is forecast by models and numbers of the other two thirds of the coins, and of earlier days."""
-    dataset, interval = daily(daily_file), INTERVALS["1d"]
+    interval = INTERVALS["1d"]
+    dataset = rows_of(daily_file, interval)
     edges = boundaries(dataset.time)
     recipes = {name: RECIPES[name] for name in SIMPLE}
     values = {name: np.full(len(dataset), np.nan) for name in SIMPLE}

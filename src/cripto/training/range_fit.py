@@ -15,13 +15,16 @@ from cripto.domain.ranges import LEVELS, LOG_FLOOR, SMALLEST_SCALE, Ranges, Scal
 from cripto.forecasting.ranges import RangeScale, log_scale_columns
 from cripto.training._conformal import HALF_LIFE_DAYS, conformal_quantile, rounded, time_weights
 
-__all__ = ["CALENDAR", "LEAST_ROWS", "LEAST_TIMES", "VOLATILITY", "fit_ranges"]
+__all__ = ["CALENDAR", "LEAST_ROWS", "LEAST_TIMES", "SCALING", "VOLATILITY", "fit_ranges"]
 
 VOLATILITY: Final = ("volatility_5", "volatility_20", "volatility_60", "mean_move_60", "atr_14", "range")
 """Features whose logarithms scale the ranges, those of them that a release has."""
 
 CALENDAR: Final = ("weekday_sin", "weekday_cos", "hour_sin", "hour_cos")
 """Features that scale the ranges as they are: markets are quieter on Sundays and at night."""
+
+SCALING: Final = (*VOLATILITY, *CALENDAR)
+"""All that the scale of a range may be made from."""
 
 LEAST_TIMES: Final = 100
 LEAST_ROWS: Final = 100

@@ -23,16 +23,30 @@ from cripto.forecasting.ranges import RangeScale
 from cripto.training.calibration_fit import centre_of, fit_calibration
 from cripto.training.dataset import Dataset
 from cripto.training.estimators import Recipe
-from cripto.training.fitting import one_thread
-from cripto.training.range_fit import LEAST_ROWS, LEAST_TIMES, fit_ranges
+from cripto.training.fitting import one_thread, sample_rows
+from cripto.training.range_fit import LEAST_ROWS, LEAST_TIMES, SCALING, fit_ranges
 from cripto.training.splits import to_datetime
 from cripto.training.targets import rises
 from cripto.training.walk_forward import Fold, Predictions, out_of_fold, walk_forward
 
-__all__ = ["EARLIER_FOLDS", "Numbers", "Served", "earlier_predictions", "fit_numbers", "served", "together"]
+__all__ = [
+    "EARLIER_FOLDS",
+    "MOST_ROWS",
+    "Numbers",
+    "Served",
+    "earlier_predictions",
+    "fit_numbers",
+    "served",
+    "together",
+]
 
 EARLIER_FOLDS: Final = 3
 """Folds inside the first training part, on whose predictions the first fold's numbers are fitted."""
+
+MOST_ROWS: Final = 1_000_000
+"""Numbers are fitted to no more out-of-fold rows than this."""
+
+_SEED: Final = 20250729
 
 Floats = NDArray[np.float64]
 
@@ -105,24 +119,38 @@ def together(predictions: Predictions, earlier: Predictions | None) -> dict[str,
 
 
 def fit_numbers(dataset: Dataset, values: Mapping[str, Floats], stop: int | None = None) -> Numbers:
-    """Numbers fitted to out-of-fold ``values`` of rows before ``stop``, all of whose targets are known by then."""
+    """Numbers fitted to out-of-fold ``values`` of rows before ``stop``, all of whose targets are known by then.
+
+    To an even sample of `MOST_ROWS` of them where there are more.
+    """
     stop = len(dataset) if stop is None else stop
     rose, time = rises(dataset.log_return[:stop]), dataset.time[:stop]
     calibrations: dict[str, Calibration | None] = {}
     ranges: dict[str, Ranges | None] = {}
-    known = np.zeros(stop, dtype=np.bool_)
+    rows = _known(values, stop)
+    if not len(rows):
+        for name in values:
+            (calibrations if tipo_of(name) == "classifier" else ranges)[name] = None
+        return Numbers(calibrations, ranges, _described(time[rows]))
+    # the few columns that scale ranges, not all features: with millions of rows the copy is felt
+    names = [name for name in SCALING if name in dataset.names]
+    places = np.array([dataset.names.index(name) for name in names], dtype=np.intp)
+    features = dataset.features[np.ix_(rows, places)]
+    centre = centre_of(rose, time)
     with one_thread():
         for name, column in values.items():
-            known = np.isfinite(column[:stop])
-            told = column[:stop][known]
-            if not known.any():
-                (calibrations if tipo_of(name) == "classifier" else ranges)[name] = None
-            elif tipo_of(name) == "classifier":
-                calibrations[name] = fit_calibration(told, rose[known], time[known], centre_of(rose, time))
+            told = column[rows]
+            if tipo_of(name) == "classifier":
+                calibrations[name] = fit_calibration(told, rose[rows], time[rows], centre)
             else:
-                error = dataset.log_return[:stop][known] - told
-                ranges[name] = fit_ranges(dataset.features[:stop][known], dataset.names, error, time[known])
-    return Numbers(calibrations, ranges, _described(time[known]))
+                ranges[name] = fit_ranges(features, names, dataset.log_return[rows] - told, time[rows])
+    return Numbers(calibrations, ranges, _described(time[rows]))
+
+
+def _known(values: Mapping[str, Floats], stop: int) -> NDArray[np.intp]:
+    """Rows before ``stop`` of which every model said something, or an even sample of them."""
+    known = np.flatnonzero(np.all([np.isfinite(column[:stop]) for column in values.values()], axis=0))
+    return known[sample_rows(len(known), MOST_ROWS, _SEED)]
 
 
 def served(dataset: Dataset, predictions: Predictions, earlier: Predictions | None) -> Served:
