@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ def test_what_is_no_probability_becomes_no_probability() -> None:
     assert np.isfinite(calibrate(np.array([-1e-12, 1 + 1e-12]), CALIBRATION)).all()
 
 
+@settings(max_examples=40)
 @given(ranges(), matrices)
 def test_ranges_are_positive_finite_and_nested(given_ranges: Ranges, matrix: NDArray[np.float64]) -> None:
     names = [*given_ranges.features, "one more"]
@@ -77,6 +78,7 @@ def test_a_rows_ranges_and_novelty_do_not_depend_on_its_batch(matrix: NDArray[np
     assert novelty.of(matrix).tobytes() == np.concatenate([novelty.of(row) for row in rows]).tobytes()
 
 
+@settings(max_examples=40)
 @given(st.permutations(NAMES), matrices)
 def test_columns_are_found_by_name(order: list[str], matrix: NDArray[np.float64]) -> None:
     places = [NAMES.index(name) for name in order]
@@ -85,6 +87,7 @@ def test_columns_are_found_by_name(order: list[str], matrix: NDArray[np.float64]
     assert (NoveltyScale(NOVELTY, order).of(shuffled) == NoveltyScale(NOVELTY, NAMES).of(matrix)).all()
 
 
+@settings(max_examples=40)
 @given(st.floats(1e-3, 0.5), st.floats(1.001, 2))
 def test_a_louder_window_has_a_wider_range(volatility: float, louder: float) -> None:
     rows = np.array([[0.0, volatility, 0.0, 0.5], [0.0, volatility * louder, 0.0, 0.5]])
@@ -93,6 +96,7 @@ def test_a_louder_window_has_a_wider_range(volatility: float, louder: float) -> 
     assert wide / narrow == pytest.approx(louder**0.9)
 
 
+@settings(max_examples=40)
 @given(novelties(), matrices)
 def test_novelty_is_a_share(given_novelty: Novelty, matrix: NDArray[np.float64]) -> None:
     rows = np.resize(matrix, (len(matrix), len(given_novelty.features)))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cripto.domain.calibration import Calibration
@@ -43,11 +43,13 @@ def test_a_calibration_survives_json(value: Calibration) -> None:
     assert Calibration.from_json(json.loads(json.dumps(value.to_json()))) == value
 
 
+@settings(max_examples=40)
 @given(ranges())
 def test_ranges_survive_json(value: Ranges) -> None:
     assert Ranges.from_json(json.loads(json.dumps(value.to_json()))) == value
 
 
+@settings(max_examples=40)
 @given(novelties())
 def test_novelty_survives_json(value: Novelty) -> None:
     assert Novelty.from_json(json.loads(json.dumps(value.to_json()))) == value

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ def loud_rows(count: int, seed: int = 0) -> tuple[Floats, Floats]:
     return features, random.laplace(0, 1, count) * volatility**0.6 * bar**0.4
 
 
+@settings(max_examples=60)
 @given(scores, st.sampled_from([0.5, 0.8, 0.9, 0.95]))
 def test_with_equal_weights_the_quantile_is_the_textbooks(values: Floats, level: float) -> None:
     rank = math.ceil(round((len(values) + 1) * level, 9))
@@ -43,6 +44,7 @@ def test_with_equal_weights_the_quantile_is_the_textbooks(values: Floats, level:
     assert conformal_quantile(values, np.full(len(values), 0.3), level) == expected
 
 
+@settings(max_examples=40)
 @given(scores, st.integers(0, 2**32 - 1))
 def test_a_quantile_rises_with_its_level_and_knows_no_order(values: Floats, seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cripto.domain.calibration import Calibration
 from cripto.domain.clock import rfc3339
 from cripto.domain.manifest import Manifest
+from cripto.domain.ranges import Ranges, ScaleTerm
 from cripto.errors import InvalidInput, ModelRefused
 from cripto.features import build_features, default_spec
 from cripto.forecasting.release import LoadedRelease, release_of
@@ -162,3 +164,33 @@ def test_context_reaches_back_as_far_as_features_and_regimes_do() -> None:
     for name, scores in whole.evaluation.models.items():
         assert cut.evaluation.models[name]["skill"] == scores["skill"]
         assert cut.evaluation.models[name]["regimes"] == scores["regimes"]
+
+
+def test_ranges_are_scored_as_they_are_served() -> None:
+    told = manifest_of()
+    ranges = Ranges(0.0, (ScaleTerm("volatility_20", 1.0, True),), (1.2, 2.0))
+    models = tuple(replace(m, ranges=ranges) if m.name == "regressor_lin" else m for m in told.models)
+    candles = random_walk(["BTC", "NEW"], 300)
+    found = scores_of(candles, replace(told, models=models)).evaluation.models
+    assert found["regressor_rf"]["coverage"] is None
+    table = build_features(candles, SPEC, DAILY).sort("symbol", "time")
+    closes = candles.select("symbol", "time", "close").sort("symbol", "time")
+    rows = table.join(closes, on=["symbol", "time"]).with_columns(
+        error=(pl.col("close").shift(-1).over("symbol") / pl.col("close")).log() - 0.1 * pl.col("return_1")
+    )
+    scored = rows.drop_nulls().filter((pl.col("symbol") == "NEW") | (pl.col("time") > LAST))
+    for entry, quantile in zip(found["regressor_lin"]["coverage"], (1.2, 2.0), strict=True):
+        inside = (scored["error"].abs() <= quantile * scored["volatility_20"]).mean()
+        assert entry["rows"] == len(scored)
+        assert entry["covered"] == pytest.approx(inside)
+
+
+def test_probabilities_are_scored_calibrated() -> None:
+    told = manifest_of()
+    models = tuple(
+        replace(m, calibration=Calibration(0.0, 0.0)) if m.name == "classifier_log" else m for m in told.models
+    )
+    found = scores_of(random_walk(["NEW"], 300), replace(told, models=models)).evaluation.models
+    assert found["classifier_log"]["prediction_deviation"] == pytest.approx(0.0, abs=1e-15)
+    assert found["classifier_log"]["brier"] == pytest.approx(0.25)
+    assert found["classifier_rf"]["prediction_deviation"] > 0
