@@ -124,6 +124,18 @@ def test_what_an_exchange_has_not_is_asked_once_a_week_or_when_told_to(at: Desk)
     assert asked()[0] == -3000
 
 
+def test_a_gap_that_was_answered_with_other_candles_is_not_taken_for_empty(at: Desk) -> None:
+    station = Station(at)
+    days = [START + timedelta(days=day) for day in range(300, 310)]
+    station.lake.upsert(station.expected("BTC").filter(~pl.col("time").is_in(days)))
+    at.book.stale = 2
+    assert station.fetch("BTC").total("inserted") == 0
+    assert at.book.stale == 0
+    assert AskedBook(station.store).read().empty == {}
+    assert station.fetch("BTC").total("inserted") == 10
+    same_rows(station.lake, station.expected("BTC"))
+
+
 def test_progress_and_the_report_add_up(at: Desk) -> None:
     heard: list[Progress] = []
     station = Station(at)

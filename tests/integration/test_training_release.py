@@ -50,7 +50,7 @@ def train_into(url: str, candles: pl.DataFrame) -> tuple[ReleaseRegistry, Traini
     lake = open_lake(url)
     lake.upsert(candles)
     registry = ReleaseRegistry(open_store(url))
-    return registry, train(lake, registry, TrainingPlan(recipes=QUICK), FixedClock(NOW))
+    return registry, train(lake, registry, TrainingPlan(recipes=QUICK, folds=2), FixedClock(NOW))
 
 
 def check_served(registry: ReleaseRegistry, result: TrainingResult) -> None:

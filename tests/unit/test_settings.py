@@ -113,6 +113,7 @@ def test_quotes_are_upper_case_and_unique(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_exchanges_are_names_in_order_each_with_a_mirror_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CRIPTO_EXCHANGES")
     assert load_settings().exchange_entries[0] == ("binance", None)
     monkeypatch.setenv("CRIPTO_EXCHANGES", "kraken, binance=http://127.0.0.1:99/x")
     assert load_settings().exchange_entries == (("kraken", None), ("binance", "http://127.0.0.1:99/x"))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from cripto.cli.cpus import cpu_limit, thread_counts
+from cripto.cli.exchange_checks import ask_exchanges
 from cripto.cli.models import bare_name, promoted
 from cripto.cli.wiring import Installation
 from cripto.errors import CriptoError, NoRelease, RetiredAsset, StorageDenied
@@ -65,6 +66,18 @@ def every_check(parts: Installation) -> Iterator[Check]:
             yield Check(group, name, "failed", str(error), remedy)
         except CriptoError as error:
             yield Check(group, name, "failed", str(error))
+    yield from _exchanges(parts)
+
+
+def _exchanges(parts: Installation) -> list[Check]:
+    """Only warnings: a server needs no exchange, and candles may come from another machine."""
+    asked = ask_exchanges(parts)
+    if isinstance(asked, str):
+        return [Check(PREDICTING, "exchanges", "skipped", asked)]
+    return [
+        Check(PREDICTING, f"exchange {name}", "warning" if remedy else "ok", seen, remedy)
+        for name, seen, remedy in asked
+    ]
 
 
 def _permissions(parts: Installation) -> Check:

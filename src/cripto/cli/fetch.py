@@ -118,9 +118,9 @@ async def _once(
                 choosing.cancel()
                 await asyncio.gather(choosing, return_exceptions=True)
                 return _stopped()
-            choice = await choosing
             for name, failure in collector.failures.items():
                 errors.print(f"{name} is left out: {failure}", markup=False)
+            choice = await choosing
             report = await collector.fetch(choice.targets, steps, since, again=again, stop=stop, told=told)
             report.unknown = choice.unknown
             return report

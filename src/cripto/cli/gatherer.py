@@ -37,8 +37,9 @@ def main(anyway: bool) -> None:
     from cripto.cli.logs import configure_logging
     from cripto.cli.wiring import installation
 
-    end_with_parent()
-    end_with_stdin()
+    # one of them alone: a second signal would end it before what has arrived is written
+    if not end_with_parent():
+        end_with_stdin()
     with told():
         parts = installation()
         configure_logging(parts.settings.log_level, readable=sys.stderr.isatty())

@@ -24,6 +24,7 @@ _KILL_AFTER_SECONDS = 15.0
 _LONGEST_PAUSE = 60.0
 _LIVED_LONG = 60.0
 _FAILURES = 3
+_NOT_STARTED = 71  # EX_OSERR of sysexits
 _ENDS = "it ends each time, and its log says why"
 
 
@@ -133,6 +134,13 @@ class Gathering:
             return self._state
 
     def _run(self) -> None:
+        try:
+            self._keep_running()
+        finally:
+            # whatever ended this, nobody may wait for it
+            self._tell(code=0 if self._state.code is None else self._state.code)
+
+    def _keep_running(self) -> None:
         while not self._stopping.is_set():
             began = time.monotonic()
             code = self._run_once()
@@ -156,23 +164,36 @@ class Gathering:
         with self._changed:
             if self._stopping.is_set():
                 return 0
-            self._process = process = subprocess.Popen(  # noqa: S603 - our own module
-                self._command,
-                # nothing is ever written to it: its end is how the process learns of ours
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                # Ctrl+C is for the server, which ends the process when it has drained
-                process_group=0,
-            )
+            try:
+                process = subprocess.Popen(  # noqa: S603 - our own module
+                    self._command,
+                    # nothing is ever written to it: its end is how the process learns of ours
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    errors="replace",
+                    # Ctrl+C is for the server, which ends the process when it has drained
+                    process_group=0,
+                )
+            except OSError as error:
+                _LOG.error("the process that fetches candles cannot be started: %s", error)
+                return _NOT_STARTED
+            self._process = process
         with process:
             for line in process.stdout or ():
                 self._hear(line)
         return process.returncode
 
     def _hear(self, line: str) -> None:
-        told = json.loads(line)
-        match told.pop("event"):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            told = None
+        event = told.pop("event", None) if isinstance(told, dict) else None
+        if event is None:
+            _LOG.warning("the process that fetches candles said: %s", line.strip()[:200])
+            return
+        match event:
             case "tried":
                 self._tell(tried=told["failures"])
                 if self._heard_tried is not None:

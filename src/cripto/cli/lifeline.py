@@ -12,13 +12,17 @@ __all__ = ["end_with_parent", "end_with_stdin"]
 _PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent() -> None:
-    """Have the kernel ask this process to stop when the one that started it dies, however it dies. Linux only."""
-    parent = os.getppid()
+def end_with_parent() -> bool:
+    """Have the kernel ask this process to stop when the one that started it dies, however it dies.
+
+    Whether it will: only Linux does.
+    """
+    parent, heard = os.getppid(), False
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        heard = ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) == 0
     if os.getppid() != parent:  # it died meanwhile
         sys.exit(0)
+    return heard
 
 
 def end_with_stdin() -> None:

@@ -30,13 +30,16 @@ def train(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Models fitted side by side; one a core by default.")
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=2, max=50, help="Stretches of time the scores come from; five by default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the five models on the store's candles, score them walking forward, and publish a release.
 
     The first release of a store is promoted by itself. Exit code 3 if the candles do not do.
     """
-    result = train_release(installation(), promote=promote, seed=seed, jobs=jobs)
+    result = train_release(installation(), promote=promote, seed=seed, jobs=jobs, folds=folds)
     if as_json:
         print_json(to_json(result))
     else:
@@ -44,7 +47,12 @@ def train(
 
 
 def train_release(
-    parts: Installation, *, promote: bool = False, seed: int | None = None, jobs: int | None = None
+    parts: Installation,
+    *,
+    promote: bool = False,
+    seed: int | None = None,
+    jobs: int | None = None,
+    folds: int | None = None,
 ) -> "TrainingResult":
     """Train with a progress display and return what came of it."""
     from cripto.training import TrainingPlan, train
@@ -55,6 +63,8 @@ def train_release(
         chosen["seed"] = seed
     if jobs is not None:
         chosen["jobs"] = jobs
+    if folds is not None:
+        chosen["folds"] = folds
     plan = TrainingPlan(
         interval=parts.settings.interval,
         quotes=parts.settings.quotes,

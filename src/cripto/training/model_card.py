@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.training.scores.resampling import LEVEL
-from cripto.training.verdict import MINIMUM_DAYS, PARTS_POSITIVE, SKILL_DAYS, STRICT_LEVEL
+from cripto.training.verdict import MINIMUM_DAYS, PARTS_POSITIVE, SKILL_DAYS, SKILL_LEVEL, STRICT_LEVEL
 
 __all__ = ["MODEL_CARD_FILE", "model_card"]
 
@@ -35,8 +35,8 @@ then fitted again on everything. Seed {seed}.
 Regressors: RMSE of log returns. Classifiers: Brier score. Skill is one minus the model's loss over that of its \
 strongest baseline: 0 is what needs no model. Intervals are from blocks of days drawn again.
 `indícios` needs the lower end of the {strict} interval above zero, {days} days and most folds better than the \
-baseline; `habilidade` also {skill_days} days, {positive} of the folds and the newest; everything else is \
-`sem habilidade`.
+baseline; `habilidade` also that of {strictest}, {skill_days} days, {positive} of the folds and the newest; \
+everything else is `sem habilidade`.
 
 ## Limits
 
@@ -76,6 +76,7 @@ def model_card(
         table="\n".join(_line(name, metrics[name]) for name in MODEL_NAMES),
         level=f"{LEVEL:.0%}",
         strict=f"{STRICT_LEVEL:.0%}",
+        strictest=f"{SKILL_LEVEL:.1%}",
         days=MINIMUM_DAYS,
         skill_days=SKILL_DAYS,
         positive=f"{PARTS_POSITIVE:.0%}",

@@ -111,7 +111,8 @@ def _rule(rule: Mapping[str, Any]) -> str:
         "Skill is one minus the model's loss over that of its strongest baseline: 0 is what needs no model."
         f" <i>indícios</i>: the {rule['level']:.0%} interval lies above zero, on {rule['minimum_days']} days at"
         f" least, and in {rule['some_parts_positive']:.0%} of the parts skill is positive. <i>habilidade</i>:"
-        f" also {rule['skill_days']} days, {rule['parts_positive']:.0%} of {rule['parts']} parts, and the newest."
+        f" also the {rule['skill_level']:.1%} interval, {rule['skill_days']} days,"
+        f" {rule['parts_positive']:.0%} of {rule['parts']} parts, and the newest."
         f" A classifier whose probabilities deviate less than {rule['minimum_spread']} is <i>sem habilidade</i>,"
         " and so is all else."
     )

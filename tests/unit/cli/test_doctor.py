@@ -1,15 +1,20 @@
 import json
+import re
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from cripto.cli.cpus import THREAD_VARIABLES, cpu_limit
+from cripto.domain.clock import SystemClock
 from cripto.market.listings import ListingBook
 from cripto.market.source import Pair
 from cripto.storage import open_store
+from tests.doubles.candles import random_walk
+from tests.doubles.exchange_server import Fault, denied, exchange_server
+from tests.doubles.exchange_server.ticking import Ticking
 from tests.unit.cli.conftest import Command
 
 
@@ -87,3 +92,45 @@ def test_an_unreachable_s3_is_found(cripto: Command, monkeypatch: pytest.MonkeyP
     found = outcomes(cripto)
     assert found["network"] == "failed"
     assert found["permissions"] == "failed"
+
+
+def exchanges(cripto: Command) -> dict[str, tuple[str, str, str]]:
+    result = cripto("doctor", "--json")
+    assert result.code == 0
+    checks = json.loads(result.out)["checks"]
+    found = [check for check in checks if check["name"].startswith("exchange")]
+    return {check["name"]: (check["outcome"], check["detail"], check["remedy"]) for check in found}
+
+
+def test_each_exchange_is_asked_and_one_that_fails_is_no_failure(
+    cripto: Command, filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = SystemClock().now()
+    books = [Ticking(random_walk(["BTC"], 3, quote=quote), now) for quote in ("USDT", "USD", "USD")]
+    books[0].wind(now)
+    books[1].wind(now + timedelta(minutes=10))
+    with (
+        exchange_server("binance", books[0]) as good,
+        exchange_server("kraken", books[1]) as skewed,
+        exchange_server("coinbaseexchange", books[2]) as denying,
+    ):
+        denying.faults = [Fault(denied(451), None, times=1000)]
+        names = {"binance": good.url, "kraken": skewed.url, "coinbaseexchange": denying.url}
+        entries = [*(f"{name}={url}" for name, url in names.items()), "bybit=http://127.0.0.1:9", "nowhere"]
+        monkeypatch.setenv("CRIPTO_EXCHANGES", ",".join(entries))
+        found = exchanges(cripto)
+    assert {name: outcome for name, (outcome, _, _) in found.items()} == {
+        "exchange binance": "ok",
+        "exchange kraken": "warning",
+        "exchange coinbaseexchange": "warning",
+        "exchange bybit": "warning",
+        "exchange nowhere": "warning",
+    }
+    assert "lists 1 spot pairs" in found["exchange binance"][1]
+    assert re.search(r"our clock is (59\d|60\d)\.\d s behind", found["exchange kraken"][1])
+    assert "clock" in found["exchange kraken"][2]
+    assert "CRIPTO_EXCHANGES" in found["exchange coinbaseexchange"][2]
+
+
+def test_no_exchange_is_asked_where_none_is_named(cripto: Command, filled: str) -> None:
+    assert exchanges(cripto) == {"exchanges": ("skipped", "CRIPTO_EXCHANGES is none", "")}

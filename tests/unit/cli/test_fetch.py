@@ -130,11 +130,12 @@ def test_an_exchange_that_refuses_us_is_told_and_no_fault_where_another_has_all(
 
 
 def test_told_to_stop_it_writes_what_has_arrived(cripto: Command, configured: ExchangeServer, store: str) -> None:
-    configured.book.candles = random_walk([f"A{number:02}" for number in range(60)], COUNT)
+    configured.book.candles = random_walk([f"A{number:02}" for number in range(100)], COUNT)
 
     def interrupt() -> None:
         deadline = time.monotonic() + 60
-        while configured.requests("klines") < 4 and time.monotonic() < deadline:
+        # eight are under way at a time, and each asks on only when its page was handed over
+        while configured.requests("klines") < 20 and time.monotonic() < deadline:
             time.sleep(0.005)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -145,7 +146,7 @@ def test_told_to_stop_it_writes_what_has_arrived(cripto: Command, configured: Ex
     assert result.code == 75
     report = json.loads(result.out)
     assert report["interrupted"]
-    assert 0 < report["inserted"] == open_lake(store).read("1d").height < 60 * (COUNT - 1)
+    assert 0 < report["inserted"] == open_lake(store).read("1d").height < 100 * (COUNT - 1)
     # the handler is gone: the next signal is Python's again
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 

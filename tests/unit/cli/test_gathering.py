@@ -116,6 +116,23 @@ def test_one_that_ends_by_itself_is_over(pids: Path) -> None:
     assert (heard, len(started(pids))) == ([{"binance": "no"}], 1)
 
 
+def test_what_is_no_message_is_passed_over(pids: Path) -> None:
+    code = """
+for line in ("hello", "[]", "{}", "\\xff", '{"event": "later"}'):
+    print(line, flush=True)
+say("tried", failures={"binance": None})
+time.sleep(60)
+"""
+    with gathering(code) as running:
+        assert running.tried() == {"binance": None}
+
+
+def test_one_that_cannot_be_started_is_not_waited_for(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    with Gathering(anyway=False, command=[nowhere], pause=lambda failures: 0.01) as running:
+        assert "its log says why" in str(running.fetched(quiet).reason)
+
+
 def test_the_longest_pause_is_a_minute() -> None:
     from cripto.cli.gathering import _pause
 

@@ -184,6 +184,16 @@ def test_another_coin_under_the_same_name_does_not_follow_a_series_where_its_exc
     assert market.lake.read("1d").equals(held)
 
 
+def test_another_coin_under_the_same_name_does_not_follow_a_series_that_its_exchange_delisted() -> None:
+    market = Market(walk().head(30), other_coin())
+    market.fetch()
+    held = market.lake.read("1d")
+    market.sources[0].book = walk("ETH")
+    outcome = market.fetch()
+    assert (outcome.held_back, outcome.inserted) == (10, 0)
+    assert market.lake.read("1d").equals(held)
+
+
 def test_candles_after_a_bar_that_was_held_back_are_held_against_the_last_good_one() -> None:
     market = Market(JUMP, walk(quote="USD"))
     assert market.fetch().held_back == 1

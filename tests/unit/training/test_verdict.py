@@ -19,6 +19,7 @@ GOOD = Evidence(
     skill=0.01,
     baseline="drift",
     low=0.001,
+    lowest=0.0001,
     days=SKILL_DAYS,
     parts=[0.02, 0.01, -0.01, 0.01, 0.01],
     spread=MINIMUM_SPREAD,
@@ -57,6 +58,8 @@ def test_model_without_evidence_has_no_skill_and_the_reason_is_said(
     ("changed", "reason"),
     [
         ({"days": SKILL_DAYS - 1}, f"{SKILL_DAYS} are needed for {SKILL}"),
+        ({"lowest": 0.0}, "99.9% interval of its skill, which habilidade asks for, reaches down to zero"),
+        ({"lowest": None}, "99.9% interval"),
         ({"parts": [0.1, 0.1, -0.1, -0.1, 0.1]}, "in 3 of 5 parts; 4 are needed"),
         ({"parts": [0.1, 0.1]}, "in 2 of 2 parts; 4 are needed"),
         ({"parts": [0.1, 0.1, 0.1, 0.1, -0.1]}, "not better than the baseline in the newest part"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cripto.domain.interval import INTERVALS, Interval
@@ -90,6 +90,7 @@ def test_no_fold_trains_on_what_its_test_part_could_know(
     assert folds[-1].test.stop == len(time)
 
 
+@settings(max_examples=40)
 @given(steps=ROWS, later=st.lists(st.integers(401, 900), max_size=200), window=WINDOWS)
 def test_rows_after_the_last_fold_change_nothing(steps: list[int], later: list[int], window: WindowKind) -> None:
     time = times(steps)
@@ -101,6 +102,7 @@ def test_rows_after_the_last_fold_change_nothing(steps: list[int], later: list[i
     assert folds_between(times(steps + later), DAILY, edges, window=window) == folds
 
 
+@settings(max_examples=40)
 @given(steps=ROWS)
 def test_test_parts_have_equal_numbers_of_candle_times(steps: list[int]) -> None:
     time = times(steps)

@@ -24,6 +24,7 @@ from cripto.training.scores.resampling import (
     sums_by_day,
 )
 from cripto.training.scores.rows import ScoredRows
+from cripto.training.scores.skill import Skill
 from cripto.training.scores.slices import Losses, losses_of, slices
 from cripto.training.splits import to_datetime
 from cripto.training.verdict import Evidence, judge, rule
@@ -68,23 +69,24 @@ def evaluate(rows: ScoredRows, seed: int, fee: float = FEE) -> Evaluation:
     draws = Resampling(days, seed)
     scored: dict[str, dict[str, Any]] = {}
     losses: dict[str, Losses] = {}
-    strict: dict[str, list[float] | None] = {}
+    skills: dict[str, Skill] = {}
     for name, predicted in rows.predicted.items():
         score = score_regressor if tipo_of(name) == "regressor" else score_classifier
         skill, scores = score(rows, predicted, day, draws)
-        strict[name] = skill.strict
+        skills[name] = skill
         losses[name] = losses_of(rows, name, skill.baseline)
         scored[name] = {"tipo": tipo_of(name), "rows": len(rows), "days": days, "skill": skill.value, **scores}
     parts = slices(rows, losses, seed)
     market = Market(rows)
     models = {}
     for name, scores in scored.items():
-        lower = strict[name]
+        strict, strictest = skills[name].strict, skills[name].strictest
         verdict, reason = judge(
             Evidence(
                 skill=scores["skill"],
                 baseline=scores["baseline"]["name"],
-                low=None if lower is None else lower[0],
+                low=None if strict is None else strict[0],
+                lowest=None if strictest is None else strictest[0],
                 days=days,
                 parts=[part["skill"] for part in parts[name]["parts"]],
                 spread=scores["prediction_deviation"] if scores["tipo"] == "classifier" else None,
@@ -92,7 +94,8 @@ def evaluate(rows: ScoredRows, seed: int, fee: float = FEE) -> Evaluation:
         )
         models[name] = {
             **scores,
-            "verdict_interval": lower,
+            "verdict_interval": strict,
+            "skill_verdict_interval": strictest,
             "parts_positive": sum((part["skill"] or 0.0) > 0 for part in parts[name]["parts"]),
             "verdict": verdict,
             "reason": reason,

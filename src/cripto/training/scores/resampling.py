@@ -40,6 +40,7 @@ MINIMUM_DAYS: Final = 30
 
 _SHORTEST_BLOCK: Final = 5
 _AT_ONCE: Final = 4_000_000
+_TAIL: Final = 10
 
 Floats = NDArray[np.float64]
 """float64."""
@@ -115,6 +116,10 @@ class Resampling:
         if not self.enough or not np.isfinite(scores).all():
             return None
         low, middle, high = np.quantile(scores, [(1 - level) / 2, 0.5, (1 + level) / 2])
+        if len(scores) * (1 - level) < _TAIL:
+            # a handful of draws is no tail: the normal one of their deviation stands in for it
+            reach = float(scores.std(ddof=1)) * NormalDist().inv_cdf((1 + level) / 2)
+            low, high = middle - reach, middle + reach
         wider = _stretch(self.blocks, level)
         return [float(middle + (low - middle) * wider), float(middle + (high - middle) * wider)]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cripto.training.scores.resampling import Floats, Resampling
-from cripto.training.verdict import STRICT_LEVEL
+from cripto.training.verdict import SKILL_LEVEL, STRICT_LEVEL
 
 __all__ = ["Against", "Skill", "mean", "skill_of"]
 
@@ -20,6 +20,7 @@ class Against:
     skill: float | None
     interval: list[float] | None
     strict: list[float] | None
+    strictest: list[float] | None
 
     def to_json(self) -> dict[str, Any]:
         """Skill and its interval as JSON values."""
@@ -51,6 +52,11 @@ class Skill:
         """Its interval at the level the verdict asks for."""
         return self.against[self.baseline].strict
 
+    @property
+    def strictest(self) -> list[float] | None:
+        """Its interval at the level the best verdict asks for."""
+        return self.against[self.baseline].strictest
+
 
 def skill_of(losses: Mapping[str, float], drawn: Mapping[str, Floats], draws: Resampling) -> Skill:
     """Skill of "model" from sums of losses, by name, and from the same sums of drawn days, each (draws,)."""
@@ -58,13 +64,14 @@ def skill_of(losses: Mapping[str, float], drawn: Mapping[str, Floats], draws: Re
     strongest = min(baselines, key=lambda name: losses[name])
     found = {}
     for name in baselines:
-        skill = strict = interval = None
+        skill = strict = strictest = interval = None
         if losses[name] > 0:
             skill = 1 - float(losses["model"]) / float(losses[name])
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratios = 1 - drawn["model"] / drawn[name]
             interval, strict = draws.bounds(ratios), draws.bounds(ratios, STRICT_LEVEL)
-        found[name] = Against(skill, interval, strict)
+            strictest = draws.bounds(ratios, SKILL_LEVEL)
+        found[name] = Against(skill, interval, strict, strictest)
     return Skill(strongest, found)
 
 

@@ -121,7 +121,7 @@ def _like_coins(seed: int, count: int) -> ScoredRows:
 @pytest.mark.parametrize("count", [100, pytest.param(400, marks=pytest.mark.slow)])
 def test_luck_is_hardly_ever_taken_for_evidence(count: int) -> None:
     """Five models that know nothing and dare little, so that each is better than its baseline half of the time."""
-    worlds = 40 if count == 100 else 300
+    worlds = 20 if count == 100 else 300
     found = [
         scores["verdict"]
         for seed in range(worlds)

@@ -66,7 +66,7 @@ def test_draws_without_a_value_have_no_interval() -> None:
     assert Resampling(100, 0).bounds(np.array([1.0, np.nan])) is None
 
 
-@pytest.mark.parametrize("level", [0.95, 0.99])
+@pytest.mark.parametrize("level", [0.95, 0.99, 0.999])
 def test_intervals_hold_the_truth_about_as_often_as_they_say(level: float) -> None:
     """Means of days that go on from one another, 60 and 400 of them: the stretch is what few days need."""
     random = np.random.default_rng(0)
