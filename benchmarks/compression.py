@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from time import perf_counter
 
-from cripto.domain.forecast import ClassifierForecast, Forecast, Provenance, RegressorForecast
+from cripto.domain.forecast import ClassifierForecast, Forecast, PriceRange, Provenance, RegressorForecast
 from cripto.domain.model_name import MODEL_NAMES, tipo_of
+from cripto.domain.ranges import LEVELS
 from cripto.forecasting import encode_answer
 from cripto.serving.schemas import ListedAsset, SymbolList
 
@@ -74,7 +75,18 @@ def answer(asset: str, chance: random.Random) -> bytes:
         if tipo_of(name) == "regressor":
             change = chance.gauss(0, 0.02)
             models.append(
-                RegressorForecast(name, VERSION, float(f"{price * (1 + change):.10g}"), round(change, 10))
+                RegressorForecast(
+                    name,
+                    VERSION,
+                    float(f"{price * (1 + change):.10g}"),
+                    round(change, 10),
+                    tuple(
+                        PriceRange(
+                            level, float(f"{price * (1 - width):.10g}"), float(f"{price * (1 + width):.10g}")
+                        )
+                        for level, width in zip(LEVELS, (0.04, 0.07), strict=True)
+                    ),
+                )
             )
         else:
             models.append(ClassifierForecast(name, VERSION, round(chance.uniform(0.3, 0.7), 9), calibrated=True))
@@ -90,6 +102,7 @@ def answer(asset: str, chance: random.Random) -> bytes:
             price=price,
             target=closed + timedelta(days=1),
             release=VERSION,
+            novelty=round(chance.random(), 4),
             models=tuple(models),
             provenance=Provenance("binance", "atual", 0, window),
         )

@@ -110,9 +110,10 @@ class Stores:
                 joblib=objects.get(model.joblib.path).data,
                 onnx=objects.get(model.onnx.path).data,
                 estimator=model.estimator,
-                calibrated=model.calibrated,
                 parity=model.parity,
                 metrics=model.metrics,
+                calibration=model.calibration,
+                ranges=model.ranges,
             )
             for model in manifest.models
         }
@@ -127,6 +128,7 @@ class Stores:
             training=manifest.training,
             environment=manifest.environment,
             source_revision=manifest.source_revision,
+            novelty=manifest.novelty,
         )
         twin = replace(draft, version=registry.next_version(SystemClock()))
         return manifest.release, registry.publish(twin).release

@@ -63,6 +63,10 @@ def volatility(bars: Bars, width: int) -> float:
     return math.sqrt(math.fsum(change**2 for change in returns(bars, width)) / width)
 
 
+def mean_move(bars: Bars, width: int) -> float:
+    return math.fsum(abs(change) for change in returns(bars, width)) / width
+
+
 def parkinson(bars: Bars, width: int) -> float:
     squares = [math.log(bar.high / bar.low) ** 2 for bar in bars[-width:]]
     return math.sqrt(math.fsum(squares) / width / 4 / math.log(2))
@@ -231,6 +235,7 @@ def angle_of_hour(bars: Bars) -> float:
 ORACLES: dict[str, Callable[..., float]] = {
     "return": return_,
     "volatility": volatility,
+    "mean_move": mean_move,
     "parkinson": parkinson,
     "garman_klass": garman_klass,
     "atr": atr,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cripto.domain.calibration import Calibration
 from cripto.domain.clock import Clock, FixedClock
 from cripto.domain.feature_spec import Feature, FeatureSpec
 from cripto.domain.manifest import Manifest
@@ -135,7 +136,6 @@ def draft_of(
             joblib=files[name],
             onnx=conversions[name].onnx,
             estimator=conversions[name].estimator,
-            calibrated=False,
             parity=conversions[name].parity,
             metrics={"rows": 400},
         )
@@ -186,9 +186,9 @@ def fake_draft(
             joblib=f"{name} {content} joblib".encode(),
             onnx=f"{name} {content} onnx".encode(),
             estimator="Toy",
-            calibrated=name.startswith("classifier"),
             parity={"price_relative": 0.0},
             metrics={"rows": 1},
+            calibration=Calibration(0.0, 0.5) if name.startswith("classifier") else None,
         )
         for name in MODEL_NAMES
     }

@@ -16,6 +16,7 @@ from tests.doubles.candles import random_walk
 from tests.doubles.processes import command, kill_after, serving
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "seed"
+QUICKLY = ("--folds", "2")
 ROUTES = {"/": "root", "/health": "health", "/models": "models", "/symbol/BTC": "symbol", "/reload": "reload"}
 
 
@@ -64,7 +65,7 @@ def test_the_same_works_with_the_store_on_s3(tmp_path: Path, s3_bucket: str, can
     imported = command("candles", "import", candles, "--json", env=env, cwd=tmp_path)
     assert imported.returncode == 0, imported.stderr
     assert json.loads(imported.stdout)["files"][0]["inserted"] == 780
-    trained = command("train", "--json", env=env, cwd=tmp_path)
+    trained = command("train", *QUICKLY, "--json", env=env, cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     release = json.loads(trained.stdout)
     assert release["promoted"]
@@ -79,10 +80,10 @@ def test_the_same_works_with_the_store_on_s3(tmp_path: Path, s3_bucket: str, can
 def test_a_release_published_meanwhile_is_taken_up_by_the_running_server(tmp_path: Path, candles: Path) -> None:
     env = {"CRIPTO_STORE": (tmp_path / "store").as_uri(), "CRIPTO_REFRESH_SECONDS": "0.2"}
     assert command("candles", "import", candles, env=env, cwd=tmp_path).returncode == 0
-    assert command("train", env=env, cwd=tmp_path).returncode == 0
+    assert command("train", *QUICKLY, env=env, cwd=tmp_path).returncode == 0
     with serving("serve", env=env, cwd=tmp_path) as client:
         first = client.get("/symbol/BTC").json()["release"]
-        published = command("train", "--seed", "7", "--json", env=env, cwd=tmp_path)
+        published = command("train", *QUICKLY, "--seed", "7", "--json", env=env, cwd=tmp_path)
         assert json.loads(published.stdout)["promoted"] is False
         second = json.loads(published.stdout)["release"]
         assert client.get("/symbol/BTC").json()["release"] == first
@@ -114,10 +115,10 @@ def test_a_killed_training_leaves_no_half_release(seconds: float, tmp_path: Path
     url = (tmp_path / "store").as_uri()
     env = {"CRIPTO_STORE": url}
     assert command("candles", "import", candles, env=env, cwd=tmp_path).returncode == 0
-    kill_after(seconds, "train", env=env, cwd=tmp_path)
+    kill_after(seconds, "train", *QUICKLY, env=env, cwd=tmp_path)
     registry = ReleaseRegistry(open_store(url))
     for version in registry.versions():
         assert registry.verify(registry.manifest(version)) == []
-    rerun = command("train", "--json", env=env, cwd=tmp_path)
+    rerun = command("train", *QUICKLY, "--json", env=env, cwd=tmp_path)
     assert rerun.returncode == 0, rerun.stderr
     assert registry.channel("1d", "1d") is not None

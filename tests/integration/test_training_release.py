@@ -1,6 +1,7 @@
 """A training run for real: candles in a lake, graphs converted in the child process, a release that loads."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -11,13 +12,21 @@ import polars as pl
 import pytest
 
 from cripto.domain.clock import FixedClock
+from cripto.domain.forecast import ClassifierForecast, Forecast
 from cripto.domain.model_name import MODEL_NAMES
+from cripto.forecasting.calibration import calibrate
+from cripto.forecasting.forecaster import forecast_windows
+from cripto.forecasting.novelty import NoveltyScale
+from cripto.forecasting.ranges import RangeScale
 from cripto.forecasting.release import load_release
+from cripto.forecasting.windows import Window, read_windows
 from cripto.market.lake import open_lake
 from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, open_store
 from cripto.training import TrainingPlan, TrainingResult, train
-from tests.doubles.candles import HOURLY, random_walk
+from cripto.training.dataset import build_dataset
+from cripto.training.splits import to_datetime
+from tests.doubles.candles import DAILY, HOURLY, random_walk
 from tests.doubles.processes import command
 from tests.unit.training.toys import NOW, QUICK, lake_of
 
@@ -43,7 +52,7 @@ def train_into(url: str, candles: pl.DataFrame) -> tuple[ReleaseRegistry, Traini
     lake = open_lake(url)
     lake.upsert(candles)
     registry = ReleaseRegistry(open_store(url))
-    return registry, train(lake, registry, TrainingPlan(recipes=QUICK), FixedClock(NOW))
+    return registry, train(lake, registry, TrainingPlan(recipes=QUICK, folds=2), FixedClock(NOW))
 
 
 def check_served(registry: ReleaseRegistry, result: TrainingResult) -> None:
@@ -52,7 +61,7 @@ def check_served(registry: ReleaseRegistry, result: TrainingResult) -> None:
     release = load_release(registry, registry.resolve("1d", "1d"))
     (entry,) = [entry for entry in result.manifest.files if entry.path.endswith("/probes.json")]
     probes = json.loads(registry.read(result.manifest, entry))
-    outputs = release.predict(np.array(probes["features"]))
+    outputs = release.raw(np.array(probes["features"]))
     assert list(outputs) == list(MODEL_NAMES)
     for name, values in outputs.items():
         np.testing.assert_allclose(values, probes["expected"][name], rtol=1e-9, atol=1e-12)
@@ -84,15 +93,15 @@ def test_importing_the_room_does_not_import_scikit_learn() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def _train_on(file: Path, interval: str) -> tuple[ReleaseRegistry, TrainingResult]:
+def _train_on(file: Path, interval: str, folds: int = 5) -> tuple[ReleaseRegistry, TrainingResult]:
     candles = pl.read_parquet(file).with_columns(interval=pl.lit(interval))
     registry = ReleaseRegistry(MemoryStore())
-    plan = TrainingPlan(interval=interval, default_interval=interval)
+    plan = TrainingPlan(interval=interval, default_interval=interval, folds=folds)
     return registry, train(lake_of(candles), registry, plan, FixedClock(NOW))
 
 
 def test_real_daily_candles_give_a_release_that_claims_no_more_than_it_knows(daily_file: Path) -> None:
-    registry, result = _train_on(daily_file, "1d")
+    registry, result = _train_on(daily_file, "1d", folds=2)  # five take a minute; the slow suite has them
     training = result.manifest.training
     assert len(training["assets"]) == 39
     assert training["candles"]["rows"] == 66_741
@@ -124,3 +133,47 @@ def test_another_interval_is_trained_for_its_own_channel(tmp_path: Path) -> None
     assert [info.key for info in open_store(url).list("models/channels/")] == [
         "models/channels/production-1h.json"
     ]
+
+
+def test_what_is_served_is_what_training_scores_with_the_releases_numbers(tmp_path: Path) -> None:
+    """Row by row: calibrated probabilities, ranges and novelty of answers are those of the rows training sees."""
+    candles = random_walk(["BTC", "ETH", "ADA"], 420)
+    registry, result = train_into(tmp_path.as_uri(), candles)
+    assert result.manifest.training["calibration"]["too_little"] == []
+    release = load_release(registry, registry.resolve("1d", "1d"))
+    dataset = build_dataset(candles, result.manifest.features, DAILY)
+    rows = np.flatnonzero(dataset.time == dataset.time[-40])
+    assert len(rows) == 3
+    opened = to_datetime(dataset.time[-40])
+    lake_frame = candles.filter(pl.col("time") <= opened).sort("symbol", "time")
+    windows = read_windows(lake_frame, DAILY, result.manifest.features.lookback).by_symbol
+    outcomes = forecast_windows(release, [w for w in windows.values() if isinstance(w, Window)], NOW)
+    raw, entries = release.raw(dataset.features), {entry.name: entry for entry in result.manifest.models}
+    for row in rows:
+        forecast = outcomes[dataset.symbol[int(row)]]
+        assert isinstance(forecast, Forecast)
+        for model in forecast.models:
+            calibration, ranges = entries[model.name].calibration, entries[model.name].ranges
+            told = raw[model.name][row : row + 1]
+            if isinstance(model, ClassifierForecast):
+                assert calibration is not None
+                assert model.calibrated
+                assert model.probability == round(float(calibrate(told, calibration)[0]), 9)
+            else:
+                assert ranges is not None
+                widths = RangeScale(ranges, dataset.names).half_widths(dataset.features)[:, row]
+                for found, width in zip(model.ranges, widths, strict=True):
+                    assert found.low == float(f"{forecast.price * math.exp(float(told[0]) - float(width)):.10g}")
+                    assert found.high == float(f"{forecast.price * math.exp(float(told[0]) + float(width)):.10g}")
+        assert result.manifest.novelty is not None
+        novelty = NoveltyScale(result.manifest.novelty, dataset.names).of(dataset.features)[row]
+        assert forecast.novelty == round(float(novelty), 4)
+
+
+def test_a_history_too_short_to_calibrate_gives_a_release_that_says_so(tmp_path: Path) -> None:
+    registry, result = train_into(tmp_path.as_uri(), random_walk(["BTC", "ETH", "ADA"], 150))
+    assert result.manifest.training["calibration"]["fitted"] == []
+    assert not any(model.calibrated or model.ranges for model in result.manifest.models)
+    card = next(entry for entry in result.manifest.files if entry.path.endswith("model-card.md"))
+    assert b"not calibrated" in registry.read(result.manifest, card)
+    check_served(registry, result)

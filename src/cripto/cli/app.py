@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cripto.cli import candles, doctor, models, predict, serve, train, up
+from cripto.cli import candles, doctor, evaluate, models, predict, serve, train, up
 from cripto.cli.ending import told
 
 __all__ = ["build", "run"]
@@ -41,6 +41,7 @@ def build() -> typer.Typer:
     app.command("up")(up.up)
     app.add_typer(candles.build(), name="candles")
     app.command("train")(train.train)
+    app.command("evaluate")(evaluate.evaluate)
     app.add_typer(models.build(), name="models")
     app.command("predict")(predict.predict)
     app.command("serve")(serve.serve)

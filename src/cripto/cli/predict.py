@@ -22,6 +22,7 @@ def predict(
 ) -> None:
     """Print the predictions for some assets, by the same release and candles as the API serves.
 
+    Below a price stands its 80 % range, where the release knows ranges; p is the probability of a rise.
     An asset that cannot be predicted is named on standard error, and the others are printed all the same.
     """
     service = installation(interval).service
@@ -59,5 +60,7 @@ def _cell(model: dict[str, Any] | None) -> str:
     if model is None:
         return "-"
     if model["tipo"] == "regressor":
-        return f"{model['predicao']:g} ({model['variacao']:+.2%})"
+        told = f"{model['predicao']:g} ({model['variacao']:+.2%})"
+        around = model.get("faixa")
+        return told if around is None else f"{told}\n{around['minimo']:g} - {around['maximo']:g}"
     return f"{model['predicao']} (p={model['probabilidade']:.3f})"

@@ -13,9 +13,11 @@ from cripto.cli.options import AsJson, OfInterval
 from cripto.cli.wiring import Installation, installation
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cripto.training import TrainingResult
 
-__all__ = ["show", "source_revision", "to_json", "train", "train_release"]
+__all__ = ["score_table", "show", "source_revision", "to_json", "train", "train_release"]
 
 
 def train(
@@ -28,14 +30,17 @@ def train(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Models fitted side by side; one a core by default.")
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=2, max=50, help="Stretches of time the scores come from; five by default.")
+    ] = None,
     interval: OfInterval = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train the five models on the store's candles, score them on a hold-out, and publish a release.
+    """Train the five models on the store's candles, score them walking forward, and publish a release.
 
     The first release of a store and interval is promoted by itself. Exit code 3 if the candles do not do.
     """
-    result = train_release(installation(interval), promote=promote, seed=seed, jobs=jobs)
+    result = train_release(installation(interval), promote=promote, seed=seed, jobs=jobs, folds=folds)
     if as_json:
         print_json(to_json(result))
     else:
@@ -43,7 +48,12 @@ def train(
 
 
 def train_release(
-    parts: Installation, *, promote: bool = False, seed: int | None = None, jobs: int | None = None
+    parts: Installation,
+    *,
+    promote: bool = False,
+    seed: int | None = None,
+    jobs: int | None = None,
+    folds: int | None = None,
 ) -> "TrainingResult":
     """Train with a progress display and return what came of it."""
     from cripto.training import TrainingPlan, train
@@ -54,6 +64,8 @@ def train_release(
         chosen["seed"] = seed
     if jobs is not None:
         chosen["jobs"] = jobs
+    if folds is not None:
+        chosen["folds"] = folds
     plan = TrainingPlan(
         interval=parts.interval,
         default_interval=parts.settings.interval,
@@ -87,22 +99,9 @@ def to_json(result: "TrainingResult") -> dict[str, Any]:
 
 
 def show(result: "TrainingResult") -> None:
-    """Print the final table: each model beside its naive baseline, on the hold-out."""
+    """Print the final table: each model beside its strongest baseline, walking forward."""
     manifest = result.manifest
-    rows = table(
-        "model", "score", "value>", "baseline>", "skill>", "verdict", title="hold-out, against the naive baseline"
-    )
-    for name, metrics in result.metrics.items():
-        score = "rmse" if "rmse" in metrics else "brier"
-        rows.add_row(
-            name,
-            f"{score} ({'log return' if score == 'rmse' else 'probability'})",
-            _number(metrics.get(score)),
-            _number(_baseline(metrics, score)),
-            _number(metrics.get("skill")),
-            str(metrics.get("verdict", "")),
-        )
-    output.print(rows)
+    output.print(score_table(result.metrics, "walking forward, against the strongest baseline"))
     training = manifest.training
     output.print(
         f"release {manifest.release}: {training['rows']} rows of {len(training['assets'])} assets, "
@@ -111,13 +110,21 @@ def show(result: "TrainingResult") -> None:
     )
 
 
-def _baseline(metrics: Mapping[str, Any], score: str) -> Any:
-    baseline = metrics.get("baseline")
-    return baseline.get(score) if isinstance(baseline, Mapping) else metrics.get(f"baseline_{score}")
-
-
-def _number(value: Any) -> str:
-    return f"{value:.6f}" if isinstance(value, float) else "-"
+def score_table(models: Mapping[str, Mapping[str, Any]], title: str) -> "Table":
+    """Each model's score, its baseline's, its skill with the interval, and the verdict."""
+    rows = table("model", "score>", "baseline>", "skill>", "95 % interval", "verdict", title=title)
+    for name, metrics in models.items():
+        score = "rmse" if "rmse" in metrics else "brier"
+        interval = metrics["intervals"]["skill"]
+        rows.add_row(
+            name,
+            f"{score} {metrics[score]:.5f}",
+            f"{metrics['baseline']['name']} {metrics['baseline'][score]:.5f}",
+            "-" if metrics["skill"] is None else f"{metrics['skill']:+.4f}",
+            "-" if interval is None else f"{interval[0]:+.4f} to {interval[1]:+.4f}",
+            metrics["verdict"],
+        )
+    return rows
 
 
 def source_revision() -> str | None:

@@ -10,6 +10,7 @@ __all__ = [
     "ClassifierForecast",
     "Forecast",
     "ModelForecast",
+    "PriceRange",
     "Provenance",
     "RegressorForecast",
     "Situacao",
@@ -36,13 +37,26 @@ def state_at(situacao: Situacao, closed: datetime, interval: Interval, now: date
 
 
 @dataclass(frozen=True, slots=True)
+class PriceRange:
+    """Between which prices the target's is to lie with probability ``level``; the prediction is among them."""
+
+    level: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class RegressorForecast:
-    """What one regressor says: the price at the target time, in the quote, and the simple return to it."""
+    """What one regressor says: the price at the target time, in the quote, and the simple return to it.
+
+    ``ranges`` are narrowest first, each inside the next; none where the release knows none.
+    """
 
     name: str
     version: str
     price: float
     change: float
+    ranges: tuple[PriceRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +94,11 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """One asset's forecast, made at the close of its last candle (``closed``) for ``target``, the next close."""
+    """One asset's forecast, made at the close of its last candle (``closed``) for ``target``, the next close.
+
+    ``novelty`` is the share of training rows that were less unlike the others than this one, 0 to 1; ``None``
+    where the release does not know.
+    """
 
     asset: str
     quote: str
@@ -92,3 +110,4 @@ class Forecast:
     release: str
     models: tuple[ModelForecast, ...]
     provenance: Provenance
+    novelty: float | None = None

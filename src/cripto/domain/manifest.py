@@ -7,16 +7,22 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from cripto.domain.calibration import Calibration
 from cripto.domain.clock import parse_time, rfc3339
 from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import parse_interval
 from cripto.domain.model_name import MODEL_NAMES, ModelFile, Tipo, tipo_of
+from cripto.domain.novelty import Novelty
+from cripto.domain.ranges import Ranges
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import InvalidInput
 
 __all__ = ["SCHEMA_VERSION", "FileEntry", "Manifest", "ModelEntry", "release_folder"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""What new manifests are: 1 knows neither calibration nor ranges nor novelty, and is still read."""
+
+_SCHEMA_VERSIONS = (1, 2)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _UNLISTED = {"manifest.json", "manifest.sig"}
@@ -41,7 +47,9 @@ class ModelEntry:
     """One model: the file that was trained, the file that is served, and what is known of both.
 
     ``parity`` holds the largest differences seen between the two on the probe rows; ``metrics`` the model's
-    scores on the hold-out beside those of the naive baseline.
+    scores on the hold-out beside those of the naive baseline. Both files hold the raw estimator: ``calibration``
+    is what makes a classifier's served probability of its output, ``ranges`` what gives a regressor's price a
+    range; ``None`` where there is none.
     """
 
     name: str
@@ -51,6 +59,8 @@ class ModelEntry:
     calibrated: bool
     parity: Mapping[str, float]
     metrics: Mapping[str, Any]
+    calibration: Calibration | None = None
+    ranges: Ranges | None = None
 
     @property
     def tipo(self) -> Tipo:
@@ -61,6 +71,8 @@ class ModelEntry:
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A release. ``training`` says on what it was fitted, ``environment`` with which libraries.
+
+    ``novelty`` says how unlike its rows another one is; ``schema_version`` is the form the manifest is written in.
 
     Fields this version does not know are ignored when read, and never written back: a manifest is immutable.
     """
@@ -75,9 +87,11 @@ class Manifest:
     training: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     source_revision: str | None = None
+    novelty: Novelty | None = None
+    schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        """Hold every path inside the release and the five models to their names."""
+        """Hold every path inside the release, the five models to their names, and numbers to its features."""
         parse_interval(self.interval)
         if [model.name for model in self.models] != list(MODEL_NAMES):
             raise InvalidInput(f"a release holds exactly {', '.join(MODEL_NAMES)}")
@@ -92,6 +106,29 @@ class Manifest:
         for entry in self.every_file:
             if entry.size < 0 or _SHA256.fullmatch(entry.sha256) is None:
                 raise InvalidInput(f"{entry.path!r} has a malformed size or digest")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Refuse numbers that belong to no such model, to no feature of the release, or to no such schema."""
+        for model in self.models:
+            if model.calibration is not None and model.tipo != "classifier":
+                raise InvalidInput(f"{model.name} gives no probability that could be calibrated")
+            if model.ranges is not None and model.tipo != "regressor":
+                raise InvalidInput(f"{model.name} gives no price that could have a range")
+            if self.schema_version > 1 and model.calibrated != (model.calibration is not None):
+                raise InvalidInput(
+                    f"{model.name} is called calibrated without a calibration, or has one and is not"
+                )
+        ranges = [model.ranges for model in self.models if model.ranges is not None]
+        known = set(self.features.names)
+        used = {name for item in ranges for name in item.features}
+        if self.novelty is not None:
+            used.update(self.novelty.features)
+        if used - known:
+            raise InvalidInput(f"{min(used - known)!r} is no feature of release {self.release}")
+        numbers = self.novelty is not None or ranges or any(model.calibration for model in self.models)
+        if self.schema_version == 1 and numbers:
+            raise InvalidInput("a manifest of schema 1 knows neither calibration nor ranges nor novelty")
 
     @property
     def path(self) -> str:
@@ -106,40 +143,60 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """The manifest as JSON, keys sorted: equal manifests, equal bytes."""
         value = {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": self.schema_version,
             "release": str(self.release),
             "created": rfc3339(self.created),
             "interval": self.interval,
             "horizon": self.horizon,
             "features": self.features.to_json(),
-            "models": [asdict(model) | {"tipo": model.tipo} for model in self.models],
+            "models": [self._model_json(model) for model in self.models],
             "files": [asdict(entry) for entry in self.files],
             "training": dict(self.training),
             "environment": dict(self.environment),
             "source_revision": self.source_revision,
         }
+        if self.schema_version > 1:
+            value["novelty"] = None if self.novelty is None else self.novelty.to_json()
         return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+    def _model_json(self, model: ModelEntry) -> dict[str, Any]:
+        value = {
+            "name": model.name,
+            "tipo": model.tipo,
+            "joblib": asdict(model.joblib),
+            "onnx": asdict(model.onnx),
+            "estimator": model.estimator,
+            "calibrated": model.calibrated,
+            "parity": dict(model.parity),
+            "metrics": dict(model.metrics),
+        }
+        if self.schema_version > 1:
+            value["calibration"] = None if model.calibration is None else model.calibration.to_json()
+            value["ranges"] = None if model.ranges is None else model.ranges.to_json()
+        return value
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Manifest":
         """Read `to_bytes`'s form; raise `InvalidInput` if it is malformed or of an unknown schema version."""
         try:
             value = json.loads(data)
-            if value["schema_version"] != SCHEMA_VERSION:
-                raise InvalidInput(
-                    f"manifest schema {value['schema_version']!r} is not known here ({SCHEMA_VERSION} is)"
-                )
+            schema = value["schema_version"]
+            if type(schema) is not int or schema not in _SCHEMA_VERSIONS:
+                known = " and ".join(map(str, _SCHEMA_VERSIONS))
+                raise InvalidInput(f"manifest schema {str(schema)[:40]!r} is not known here ({known} are)")
             return cls(
                 release=ReleaseVersion.parse(value["release"]),
                 created=parse_time(value["created"]),
                 interval=value["interval"],
                 horizon=int(value["horizon"]),
                 features=FeatureSpec.from_json(value["features"]),
-                models=tuple(_model(item) for item in value["models"]),
+                models=tuple(_model(item, schema) for item in value["models"]),
                 files=tuple(_file(item) for item in value["files"]),
                 training=dict(value["training"]),
                 environment={str(name): str(text) for name, text in value["environment"].items()},
                 source_revision=value["source_revision"],
+                novelty=None if schema == 1 or value["novelty"] is None else Novelty.from_json(value["novelty"]),
+                schema_version=schema,
             )
         except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
             raise InvalidInput(f"malformed manifest: {error!r}") from error
@@ -149,7 +206,10 @@ def _file(value: Mapping[str, Any]) -> FileEntry:
     return FileEntry(str(value["path"]), int(value["size"]), str(value["sha256"]))
 
 
-def _model(value: Mapping[str, Any]) -> ModelEntry:
+def _model(value: Mapping[str, Any], schema: int) -> ModelEntry:
+    # what schema 1 calls by these names is nothing it knows: ignored, as every unknown field is
+    calibration = value["calibration"] if schema > 1 else None
+    ranges = value["ranges"] if schema > 1 else None
     return ModelEntry(
         name=str(value["name"]),
         joblib=_file(value["joblib"]),
@@ -158,4 +218,6 @@ def _model(value: Mapping[str, Any]) -> ModelEntry:
         calibrated=bool(value["calibrated"]),
         parity={str(name): float(number) for name, number in value["parity"].items()},
         metrics=dict(value["metrics"]),
+        calibration=None if calibration is None else Calibration.from_json(calibration),
+        ranges=None if ranges is None else Ranges.from_json(ranges),
     )

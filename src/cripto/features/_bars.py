@@ -18,6 +18,7 @@ __all__ = [
     "hour_cos",
     "hour_sin",
     "lower_wick",
+    "mean_move",
     "parkinson",
     "position",
     "stochastic_d",
@@ -44,6 +45,11 @@ _COSINES = {
 def volatility(window: Window, width: int) -> Array:
     """Realised volatility: square root of the mean squared log return of the last ``width`` returns."""
     return np.sqrt(window.total(series.return_squared, width) / width)
+
+
+def mean_move(window: Window, width: int) -> Array:
+    """Mean size of the last ``width`` log returns: volatility that one great move says little about."""
+    return window.total(series.change_size, width) / width
 
 
 def parkinson(window: Window, width: int) -> Array:

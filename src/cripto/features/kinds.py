@@ -47,6 +47,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "return": Kind(_price.log_return, _changes, 1),
         "volatility": Kind(_bars.volatility, _changes, 1),
+        "mean_move": Kind(_bars.mean_move, _changes, 1),
         "parkinson": Kind(_bars.parkinson, _width, 1),
         "garman_klass": Kind(_bars.garman_klass, _width, 1),
         "atr": Kind(_bars.average_true_range, _changes, 1),

@@ -18,6 +18,7 @@ _COLUMN = re.compile(r"([a-z_]{1,64}?)((?:_\d{1,3})*)", re.ASCII)
 _DEFAULT: tuple[tuple[str, tuple[tuple[int, ...], ...]], ...] = (
     ("return", ((1,), (2,), (3,), (5,), (10,), (20,), (60,))),
     ("volatility", ((5,), (20,), (60,))),
+    ("mean_move", ((60,),)),
     ("parkinson", ((10,),)),
     ("garman_klass", ((20,),)),
     ("atr", ((14,),)),
@@ -83,5 +84,5 @@ def _feature_of(name: str) -> Feature | None:
 
 
 def default_spec() -> FeatureSpec:
-    """The features of a new release: 43 columns, none with a price scale, from 61 candles."""
+    """The features of a new release: 44 columns, none with a price scale, from 61 candles."""
     return spec_of(Feature(kind, params) for kind, variants in _DEFAULT for params in variants)

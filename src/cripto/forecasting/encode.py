@@ -12,6 +12,10 @@ from cripto.domain.interval import Interval
 __all__ = ["EncodedForecast", "encode_answer", "encode_forecast"]
 
 
+_RANGES = ("faixa", "faixa_95")
+"""What the ranges of a regressor are called, in the order of `cripto.domain.ranges.LEVELS`."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedForecast:
     """A forecast, encoded but for what the clock changes: its state, and how many candles it is behind.
@@ -48,7 +52,7 @@ def encode_forecast(forecast: Forecast, interval: Interval) -> EncodedForecast:
 
 
 def _before(forecast: Forecast) -> bytes:
-    value = {
+    value: dict[str, Any] = {
         "ativo": forecast.asset,
         "timestamp": rfc3339(forecast.closed),
         "modelos": {model.name: _model(model) for model in forecast.models},
@@ -62,8 +66,10 @@ def _before(forecast: Forecast) -> bytes:
         },
         "alvo": rfc3339(forecast.target),
         "release": forecast.release,
-        "dados": _dados(forecast.provenance),
     }
+    if forecast.novelty is not None:
+        value["novidade"] = forecast.novelty
+    value["dados"] = _dados(forecast.provenance)
     return _json(value).removesuffix(b"}}")
 
 
@@ -94,6 +100,10 @@ def _model(model: ModelForecast) -> dict[str, Any]:
             "tipo": "regressor",
             "versao": model.version,
             "variacao": model.change,
+            **{
+                name: {"nivel": item.level, "minimo": item.low, "maximo": item.high}
+                for name, item in zip(_RANGES, model.ranges, strict=False)
+            },
         }
     return {
         "predicao": model.rises,

@@ -2,12 +2,12 @@
 
 One numeric layer serves one asset and thousands; nothing here knows of a clock but `restate`. Numbers are
 rounded before anything is derived from them, so replicas on different CPUs answer with the same bytes: a price
-to 10 significant digits, a change to 10 decimals, a probability to 9.
+to 10 significant digits, a change to 10 decimals, a probability to 9, a novelty to 4.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -16,12 +16,14 @@ from cripto.domain.forecast import (
     ClassifierForecast,
     Forecast,
     ModelForecast,
+    PriceRange,
     Provenance,
     RegressorForecast,
     state_at,
 )
 from cripto.domain.interval import parse_interval
 from cripto.domain.model_name import tipo_of
+from cripto.domain.ranges import LEVELS
 from cripto.errors import CriptoError, InvalidInput, ModelRefused, OperatorError
 from cripto.features import latest_matrix
 from cripto.forecasting._turns import in_turns
@@ -34,6 +36,7 @@ __all__ = ["forecast_windows", "restate"]
 _PRICE_DIGITS = 10
 _CHANGE_DECIMALS = 10
 _PROBABILITY_DECIMALS = 9
+_NOVELTY_DECIMALS = 4
 
 
 def forecast_windows(
@@ -54,9 +57,8 @@ def forecast_windows(
             usable.append(window)
     if not usable:
         return results
-    outputs = release.predict(np.vstack(rows))
-    for place, window in in_turns(enumerate(usable)):
-        values = {name: float(column[place]) for name, column in outputs.items()}
+    numbers = _numbers(release, np.vstack(rows))
+    for window, values in in_turns(zip(usable, numbers, strict=True)):
         try:
             results[window.symbol] = _forecast(release, window, values, now)
         except ModelRefused as error:
@@ -100,12 +102,35 @@ def _features(release: LoadedRelease, windows: Sequence[Window]) -> list[Matrix]
     return [rows[window.symbol] for window in windows]
 
 
-def _forecast(release: LoadedRelease, window: Window, values: Mapping[str, float], now: datetime) -> Forecast:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row's numbers: outputs by model, half widths by regressor that has ranges, and novelty."""
+
+    values: Mapping[str, float]
+    half_widths: Mapping[str, Sequence[float]]
+    novelty: float | None
+
+
+def _numbers(release: LoadedRelease, matrix: Matrix) -> Iterator[_Row]:
+    """The numbers of each row of ``matrix``, out of one batch."""
+    outputs = {name: column.tolist() for name, column in release.predict(matrix).items()}
+    widths = {name: column.T.tolist() for name, column in release.half_widths(matrix).items()}
+    novelty = None if release.novelty is None else release.novelty.of(matrix).tolist()
+    for place in range(len(matrix)):
+        yield _Row(
+            {name: column[place] for name, column in outputs.items()},
+            {name: column[place] for name, column in widths.items()},
+            None if novelty is None else novelty[place],
+        )
+
+
+def _forecast(release: LoadedRelease, window: Window, row: _Row, now: datetime) -> Forecast:
     models: list[ModelForecast] = []
     for model in release.models:
-        value = values[model.name]
+        value = row.values[model.name]
         if tipo_of(model.name) == "regressor":
-            models.append(_regressor(model.name, model.version, window.price, value))
+            half_widths = row.half_widths.get(model.name, ())
+            models.append(_regressor(model.name, model.version, window.price, value, half_widths))
         else:
             models.append(_classifier(model.name, model.version, value, model.calibrated))
     forecast = Forecast(
@@ -121,25 +146,35 @@ def _forecast(release: LoadedRelease, window: Window, values: Mapping[str, float
         provenance=Provenance(
             window.source, "amostra" if window.sample else "atual", 0, window.digest, window.pair, window.factor
         ),
+        novelty=None if row.novelty is None else round(row.novelty, _NOVELTY_DECIMALS) + 0.0,
     )
     return restate(forecast, now)
 
 
-def _regressor(name: str, version: str, close: float, log_return: float) -> RegressorForecast:
+def _regressor(
+    name: str, version: str, close: float, log_return: float, half_widths: Sequence[float]
+) -> RegressorForecast:
     try:
         price, change = close * math.exp(log_return), math.expm1(log_return)
+        bounds = [
+            (close * math.exp(log_return - width), close * math.exp(log_return + width)) for width in half_widths
+        ]
     except OverflowError:
-        price = change = math.inf
+        price, change, bounds = math.inf, math.inf, []
     # written so that NaN, which fails every comparison, is refused too; a price of zero is an underflow
     if not 0.0 < price < math.inf:
         raise ModelRefused(name, "its forecast is not a price")
-    # adding zero turns a negative zero into the usual one
-    return RegressorForecast(
-        name=name,
-        version=version,
-        price=float(f"{price:.{_PRICE_DIGITS}g}"),
-        change=round(change, _CHANGE_DECIMALS) + 0.0,
+    ranges = tuple(
+        PriceRange(level, _price(low), _price(high)) for level, (low, high) in zip(LEVELS, bounds, strict=False)
     )
+    if not all(0.0 < item.low <= item.high < math.inf for item in ranges):
+        raise ModelRefused(name, "its range is not one of prices")
+    # adding zero turns a negative zero into the usual one
+    return RegressorForecast(name, version, _price(price), round(change, _CHANGE_DECIMALS) + 0.0, ranges)
+
+
+def _price(value: float) -> float:
+    return float(f"{value:.{_PRICE_DIGITS}g}")
 
 
 def _classifier(name: str, version: str, probability: float, calibrated: bool) -> ClassifierForecast:

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from cripto.domain.calibration import Calibration
 from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import Interval, parse_interval
 from cripto.domain.manifest import FileEntry, Manifest
@@ -14,8 +16,11 @@ from cripto.domain.model_name import MODEL_NAMES
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import InvalidInput, ModelRefused, ReleaseRefused
 from cripto.features import check_spec
+from cripto.forecasting.calibration import calibrate
+from cripto.forecasting.novelty import NoveltyScale
+from cripto.forecasting.ranges import RangeScales, range_scales
 from cripto.forecasting.runtime import Matrix, Model, OnnxModel, Vector
-from cripto.forecasting.smoke import smoke_test
+from cripto.forecasting.smoke import smoke_test, smoke_test_numbers
 
 __all__ = ["BARE", "LoadedRelease", "Releases", "ServedModel", "load_release", "release_of"]
 
@@ -42,15 +47,17 @@ class Releases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A compiled model, the version it was trained as, and whether its output is calibrated.
+    """A compiled model, the version it was trained as, and whether its served output is calibrated.
 
     ``columns`` says which of the release's features it takes, and in which order; all of them where ``None``.
+    ``calibration`` makes a classifier's served probability of its raw one.
     """
 
     version: str
     calibrated: bool
     compiled: Model
     columns: tuple[int, ...] | None = None
+    calibration: Calibration | None = None
 
     @property
     def name(self) -> str:
@@ -58,9 +65,14 @@ class ServedModel:
         return self.compiled.name
 
     def predict(self, matrix: Matrix) -> Vector:
-        """One number per row of ``matrix``, float64 (rows, features of the release); raise `ModelRefused`.
+        """What is served for each row of ``matrix``: `raw`, and calibrated where there is a calibration."""
+        values = self.raw(matrix)
+        return values if self.calibration is None else calibrate(values, self.calibration)
 
-        Numbers may be NaN or infinite: who uses a row checks it.
+    def raw(self, matrix: Matrix) -> Vector:
+        """The estimator's own number for each row of ``matrix``, float64 (rows, features of the release).
+
+        Raises `ModelRefused`. Numbers may be NaN or infinite: who uses a row checks it.
         """
         rows = matrix if self.columns is None else np.ascontiguousarray(matrix[:, self.columns])
         values = self.compiled.predict(rows)
@@ -84,15 +96,29 @@ class LoadedRelease:
     interval: Interval
     features: FeatureSpec
     models: tuple[ServedModel, ...]
+    ranges: tuple[RangeScales, ...] = ()
+    novelty: NoveltyScale | None = None
 
     def predict(self, matrix: Matrix) -> dict[str, Vector]:
-        """Outputs by model for ``matrix``, float64 (rows, features): log returns, or P(rises); each (rows,).
+        """What is served by model for ``matrix``, float64 (rows, features): log returns or P(rises), each (rows,).
 
-        Numbers may be NaN or infinite: who uses a row checks it. Raises `ModelRefused` for a model that
-        fails or gives anything else than one float64 per row.
+        Calibrated where there is a calibration. Numbers may be NaN or infinite: who uses a row checks it. Raises
+        `ModelRefused` for a model that fails or gives anything else than one float64 per row.
         """
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
         return {model.name: model.predict(matrix) for model in self.models}
+
+    def raw(self, matrix: Matrix) -> dict[str, Vector]:
+        """The same as the estimators give it, before any calibration: what probe rows prove."""
+        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+        return {model.name: model.raw(matrix) for model in self.models}
+
+    def half_widths(self, matrix: Matrix) -> dict[str, npt.NDArray[np.float64]]:
+        """By regressor that has ranges, their half widths as log returns, float64 (levels, rows).
+
+        In the order of `cripto.domain.ranges.LEVELS`; see `RangeScale.half_widths`.
+        """
+        return {name: widths for scales in self.ranges for name, widths in scales.half_widths(matrix).items()}
 
 
 def release_of(manifest: Manifest, models: Iterable[Model]) -> LoadedRelease:
@@ -104,9 +130,14 @@ def release_of(manifest: Manifest, models: Iterable[Model]) -> LoadedRelease:
         interval=parse_interval(manifest.interval),
         features=manifest.features,
         models=tuple(
-            ServedModel(version, entry.calibrated, model)
+            ServedModel(version, entry.calibrated, model, calibration=entry.calibration)
             for entry, model in zip(manifest.models, models, strict=True)
         ),
+        ranges=range_scales(
+            {entry.name: entry.ranges for entry in manifest.models if entry.ranges is not None},
+            manifest.features.names,
+        ),
+        novelty=None if manifest.novelty is None else NoveltyScale(manifest.novelty, manifest.features.names),
     )
 
 
@@ -131,7 +162,8 @@ def load_release(releases: Releases, version: ReleaseVersion, *, threads: int = 
             data = releases.read(manifest, entry.onnx)
             models.append(OnnxModel(entry.name, data, n_features, threads=threads))
         release = release_of(manifest, models)
-        smoke_test(release.predict, MODEL_NAMES, n_features, _probe_file(releases, manifest))
+        smoke_test(release.raw, MODEL_NAMES, n_features, _probe_file(releases, manifest))
+        smoke_test_numbers(release, n_features)
     except ModelRefused as error:
         raise refuse(f"{error.model}: {error.reason}") from error
     return release

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from cripto.domain.model_name import tipo_of
 from cripto.errors import ModelRefused
 from cripto.forecasting.runtime import Matrix, Vector
 
-__all__ = ["smoke_test"]
+__all__ = ["smoke_test", "smoke_test_numbers"]
 
 _ROWS = 16
 # What conversion promises: 1e-6 relative on a price is 1e-6 on a log return, and 1e-6 on a probability.
@@ -25,10 +26,7 @@ def smoke_test(predict: Predict, names: Sequence[str], n_features: int, probes: 
     ``probes``, where the release has the file, is JSON ``{"features": [[...]], "expected": {name: [...]}}``:
     rows and what the models must give for them, to 1e-6.
     """
-    rows = np.random.default_rng(20250729).standard_normal((_ROWS, n_features))
-    rows[0] = 0.0
-    # The builder rounds to float32, so no other numbers reach a tree's thresholds.
-    matrix = rows.astype(np.float32).astype(np.float64)
+    matrix = _own_rows(n_features)
     together = predict(matrix)
     alone = predict(matrix[-1:])
     for name in names:
@@ -37,6 +35,35 @@ def smoke_test(predict: Predict, names: Sequence[str], n_features: int, probes: 
             raise ModelRefused(name, "a row's output depends on the rows beside it")
     if probes is not None:
         _check_probes(predict, names, n_features, probes)
+
+
+class Numbers(Protocol):
+    """What a loaded release serves beyond its graphs' own numbers; `LoadedRelease` keeps it."""
+
+    def predict(self, matrix: Matrix) -> Mapping[str, Vector]:
+        """What is served, calibrated where there is a calibration, by model."""
+        ...
+
+    def half_widths(self, matrix: Matrix) -> Mapping[str, Matrix]:
+        """Half widths of ranges, (levels, rows), by regressor that has any."""
+        ...
+
+
+def smoke_test_numbers(release: Numbers, n_features: int) -> None:
+    """Raise `ModelRefused` unless served numbers are finite and in range, and ranges positive and nested."""
+    matrix = _own_rows(n_features)
+    for name, values in release.predict(matrix).items():
+        _check_range(name, values)
+    for name, widths in release.half_widths(matrix).items():
+        if not (np.isfinite(widths).all() and (widths > 0).all() and (np.diff(widths, axis=0) >= 0).all()):
+            raise ModelRefused(name, "it gives ranges that are not positive, finite and nested on probe rows")
+
+
+def _own_rows(n_features: int) -> Matrix:
+    rows = np.random.default_rng(20250729).standard_normal((_ROWS, n_features))
+    rows[0] = 0.0
+    # The builder rounds to float32, so no other numbers reach a tree's thresholds.
+    return rows.astype(np.float32).astype(np.float64)
 
 
 def _check_range(name: str, values: Vector) -> None:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from cripto.domain.calibration import Calibration
 from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.manifest import FileEntry, Manifest, ModelEntry, release_folder
 from cripto.domain.model_name import MODEL_NAMES, ModelFile
+from cripto.domain.novelty import Novelty
+from cripto.domain.ranges import Ranges
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import InvalidInput
 
@@ -27,9 +30,10 @@ class ModelDraft:
     joblib: bytes
     onnx: bytes
     estimator: str
-    calibrated: bool
     parity: Mapping[str, float]
     metrics: Mapping[str, Any]
+    calibration: Calibration | None = None
+    ranges: Ranges | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class ReleaseDraft:
     training: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     source_revision: str | None = None
+    novelty: Novelty | None = None
 
     def seal(self) -> tuple[Manifest, dict[str, bytes]]:
         """The manifest and every other object by key, in the order they are to be written.
@@ -78,6 +83,7 @@ class ReleaseDraft:
             training=self.training,
             environment=self.environment,
             source_revision=self.source_revision,
+            novelty=self.novelty,
         )
         try:
             data = manifest.to_bytes()
@@ -92,7 +98,9 @@ class ReleaseDraft:
             joblib=file_entry(ModelFile(name, self.version).key, model.joblib),
             onnx=file_entry(release_folder(self.version) + f"{name}.onnx", model.onnx),
             estimator=model.estimator,
-            calibrated=model.calibrated,
+            calibrated=model.calibration is not None,
             parity=dict(model.parity),
             metrics=dict(model.metrics),
+            calibration=model.calibration,
+            ranges=model.ranges,
         )

@@ -22,6 +22,7 @@ __all__ = [
     "ClassifierAnswer",
     "Dados",
     "Degradation",
+    "Faixa",
     "Health",
     "IntervalHealth",
     "ListedAsset",
@@ -55,8 +56,8 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def to_bytes(self) -> bytes:
-        """The answer as UTF-8 JSON."""
-        return self.model_dump_json().encode()
+        """The answer as UTF-8 JSON; what was not said is absent, not null."""
+        return self.model_dump_json(exclude_unset=True).encode()
 
 
 class Root(Answer):
@@ -185,6 +186,14 @@ class Reloaded(Answer):
     intervals: list[ReloadedInterval] = Field(description="Cada intervalo servido, o padrão primeiro.")
 
 
+class Faixa(Answer):
+    """Entre quais preços o de `alvo` deve ficar, com a probabilidade `nivel`; a predição está entre eles."""
+
+    nivel: float = Field(gt=0, lt=1, description="Parte dos preços que a faixa deve conter.", examples=[0.8])
+    minimo: float = Field(gt=0, description="O menor preço, em `cotacao`.", examples=[43900.0])
+    maximo: float = Field(gt=0, description="O maior preço, em `cotacao`.", examples=[46100.0])
+
+
 class RegressorAnswer(Answer):
     """Predição de um regressor: um preço."""
 
@@ -193,6 +202,12 @@ class RegressorAnswer(Answer):
     tipo: Literal["regressor"]
     versao: str
     variacao: float = Field(description="Variação simples prevista do preço até `alvo`: 0.01 é 1 %.")
+    faixa: Faixa | SkipJsonSchema[None] = Field(
+        default=None, description="A faixa de 80 %; ausente se a release não a conhece."
+    )
+    faixa_95: Faixa | SkipJsonSchema[None] = Field(
+        default=None, description="A faixa de 95 %, em volta da de 80 %; ausente como ela."
+    )
 
 
 class ClassifierAnswer(Answer):
@@ -252,6 +267,14 @@ class SymbolAnswer(Answer):
     candle: SymbolCandle
     alvo: Time = Field(description="Fechamento do próximo candle: o momento previsto.")
     release: str
+    novidade: float | SkipJsonSchema[None] = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Parte dos exemplos de treino menos incomuns que estes candles: acima de 0.99 os modelos "
+        "extrapolam; ausente se a release não sabe.",
+        examples=[0.42],
+    )
     dados: Dados
 
 

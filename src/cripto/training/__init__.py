@@ -5,12 +5,14 @@ Importing this room does not import scikit-learn: that happens inside the functi
 
 from cripto.training.job import EVALUATION_FILE, train
 from cripto.training.model_card import MODEL_CARD_FILE
+from cripto.training.page import PAGE_FILE
 from cripto.training.plan import STAGES, Progress, TrainingPlan, TrainingResult, silent
 from cripto.training.probes import PROBES_FILE
 
 __all__ = [
     "EVALUATION_FILE",
     "MODEL_CARD_FILE",
+    "PAGE_FILE",
     "PROBES_FILE",
     "STAGES",
     "Progress",

@@ -17,10 +17,11 @@ from cripto.market.identity import PART, parted
 from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
 from cripto.market.selection import asset_series
+from cripto.training.leaks import Builder
 from cripto.training.splits import to_datetime
 from cripto.training.targets import next_log_return
 
-__all__ = ["Dataset", "build_dataset", "read_candles"]
+__all__ = ["Dataset", "build_dataset", "labelled_rows", "read_candles"]
 
 _NOTHING_LISTED = Listings()
 # no symbol holds a blank
@@ -73,21 +74,13 @@ def read_candles(
     return candles, version
 
 
-def build_dataset(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> Dataset:
-    """Features and target of every candle that has both; raise `TrainingRefused` if none has, or nothing moves.
-
-    Nothing is computed across a break of a series (`cripto.market.identity.parted`).
-    """
-    apart, broken = _parts_apart(candles)
-    features = build_features(apart, spec, interval)
-    targets = next_log_return(apart, interval)
-    rows = features.join(targets, on=["symbol", "time"], how="left", maintain_order="left")
-    rows = rows.drop_nulls([*spec.names, "log_return"])
-    if broken:
-        rows = rows.with_columns(pl.col("symbol").str.split(_PART_OF).list.first())
-    rows = rows.sort("time", "symbol")
+def build_dataset(
+    candles: pl.DataFrame, spec: FeatureSpec, interval: Interval, build: Builder = build_features
+) -> Dataset:
+    """Features and target of every candle that has both; raise `TrainingRefused` if none has, or nothing moves."""
+    rows = labelled_rows(candles, spec, interval, build).sort("time", "symbol")
     if rows.is_empty():
-        longest = max(apart.group_by("symbol").len()["len"].to_list(), default=0)
+        longest = max(_parts_apart(candles)[0].group_by("symbol").len()["len"].to_list(), default=0)
         raise TrainingRefused(
             f"no candle has features and a next candle: {spec.lookback + 1} without a gap are needed,"
             f" and the longest series has {longest}"
@@ -102,6 +95,23 @@ def build_dataset(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) 
         time=rows["time"].dt.replace_time_zone(None).to_numpy(),
         symbol=rows["symbol"],
     )
+
+
+def labelled_rows(
+    candles: pl.DataFrame, spec: FeatureSpec, interval: Interval, build: Builder = build_features
+) -> pl.DataFrame:
+    """``symbol, time``, the features and ``log_return`` of every candle that has all, by symbol and time.
+
+    Nothing is computed across a break of a series (`cripto.market.identity.parted`).
+    """
+    apart, broken = _parts_apart(candles)
+    features = build(apart, spec, interval)
+    targets = next_log_return(apart, interval)
+    rows = features.join(targets, on=["symbol", "time"], how="left", maintain_order="left")
+    rows = rows.drop_nulls([*spec.names, "log_return"])
+    if broken:
+        rows = rows.with_columns(pl.col("symbol").str.split(_PART_OF).list.first())
+    return rows
 
 
 def _parts_apart(candles: pl.DataFrame) -> tuple[pl.DataFrame, bool]:

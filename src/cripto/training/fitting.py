@@ -16,7 +16,7 @@ from cripto.training.dataset import Dataset
 from cripto.training.estimators import Recipe
 from cripto.training.targets import rises
 
-__all__ = ["FittedModel", "fit", "fit_all", "sample_rows"]
+__all__ = ["FittedModel", "fit", "fit_all", "one_thread", "sample_rows"]
 
 _COMPRESSION = 3
 
@@ -35,7 +35,7 @@ class FittedModel:
         On one thread, BLAS included: how sums are shared out among more would change the last bits.
         """
         frame = _frame(dataset, rows)
-        with _one_thread():
+        with one_thread():
             if tipo_of(self.name) == "regressor":
                 return np.asarray(self.estimator.predict(frame), dtype=np.float64)
             return np.asarray(self.estimator.predict_proba(frame)[:, 1], dtype=np.float64)
@@ -84,7 +84,7 @@ def fit_all(
     Each fit keeps to one thread, BLAS included, so the bits depend neither on ``jobs`` nor on the machine's cores.
     """
     names = sorted(recipes, key=lambda name: -recipes[name].cost)
-    with _one_thread(), ThreadPoolExecutor(jobs, "fit") as pool:
+    with one_thread(), ThreadPoolExecutor(jobs, "fit") as pool:
         futures = [pool.submit(fit, name, recipes[name], dataset, rows, seed) for name in names]
         try:
             fitted = {}
@@ -97,7 +97,7 @@ def fit_all(
     return {name: fitted[name] for name in MODEL_NAMES if name in fitted}
 
 
-def _one_thread() -> AbstractContextManager[Any]:
+def one_thread() -> AbstractContextManager[Any]:
     """BLAS and OpenMP on one thread each, in the whole process, while it lasts."""
     import threadpoolctl
 

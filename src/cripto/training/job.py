@@ -13,24 +13,29 @@ from cripto.domain.clock import Clock, rfc3339
 from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import parse_interval
 from cripto.domain.manifest import Manifest
+from cripto.domain.novelty import Novelty
 from cripto.errors import TrainingRefused, WriteConflict
-from cripto.features import default_spec
+from cripto.features import build_features, default_spec
 from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
 from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
 from cripto.registry.convert import Conversion, convert_models
 from cripto.training.dataset import Dataset, build_dataset, read_candles
-from cripto.training.evaluation import EVIDENCE
-from cripto.training.fitting import FittedModel, fit_all
+from cripto.training.fitting import fit_all
+from cripto.training.leaks import Builder, look_ahead, refuse_miracles
 from cripto.training.model_card import MODEL_CARD_FILE, model_card
+from cripto.training.novelty_fit import fit_novelty
+from cripto.training.page import PAGE_FILE, page
 from cripto.training.plan import STAGES, Progress, TrainingPlan, TrainingResult, silent
 from cripto.training.probes import PROBES_FILE, probe_file, probe_rows
 from cripto.training.promotion import promote
-from cripto.training.scoring import score
-from cripto.training.splits import hold_out
+from cripto.training.scores import Evaluation, evaluate, rows_of_folds
+from cripto.training.scores.reference import reference_of
+from cripto.training.served import earlier_predictions, fit_numbers, served, together
 from cripto.training.targets import HORIZON, rises
+from cripto.training.walk_forward import Fold, out_of_fold, walk_forward
 
-__all__ = ["EVALUATION_FILE", "Converter", "train"]
+__all__ = ["EVALUATION_FILE", "Converter", "Drawer", "train"]
 
 EVALUATION_FILE: Final = "evaluation.json"
 """Name of the evaluation report in a release."""
@@ -38,10 +43,13 @@ EVALUATION_FILE: Final = "evaluation.json"
 Converter = Callable[..., Mapping[str, Conversion]]
 """What `convert_models` is; tests may pass a twin that fails."""
 
+Drawer = Callable[[Mapping[str, Any]], bytes]
+"""What `page` is; tests that do not look at it need not wait for it."""
+
 _LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "joblib", "polars", "onnx", "onnxruntime")
 _ATTEMPTS: Final = 3
 _NOTHING_LISTED: Final = Listings()
-_CANDLES, _FEATURES, _HOLD_OUT, _FINAL, _CONVERSION, _PUBLICATION = STAGES
+_CANDLES, _FEATURES, _LEAKS, _EARLIER, _FOLDS, _SCORES, _FINAL, _CONVERSION, _PUBLICATION = STAGES
 
 
 def train(
@@ -52,8 +60,10 @@ def train(
     report: Progress = silent,
     convert: Converter = convert_models,
     listings: Listings = _NOTHING_LISTED,
+    build: Builder = build_features,
+    draw: Drawer = page,
 ) -> TrainingResult:
-    """Fit the five models on the lake's candles, score them on a hold-out, fit again on all rows and publish.
+    """Score the five models walking forward through the lake's candles, fit them on all rows and publish.
 
     ``listings`` say in which quotes an asset is not traded any more.
 
@@ -62,8 +72,8 @@ def train(
     first release of an interval is promoted; a later one if the plan asks and it is not worse than the current
     one where the two can be compared.
 
-    Raises `TrainingRefused` when the candles do not do, `ModelRefused` when an ONNX form disagrees with its
-    source, and what the store raises.
+    Raises `TrainingRefused` when the candles do not do or the future leaks into the scores, `ModelRefused` when
+    an ONNX form disagrees with its source, and what the store raises.
     """
     interval, spec = parse_interval(plan.interval), default_spec()
     report(_CANDLES, 0, 1)
@@ -72,16 +82,44 @@ def train(
     report(_CANDLES, 1, 1)
 
     report(_FEATURES, 0, 1)
-    dataset = build_dataset(candles, spec, interval)
-    quotes = dict(candles.select("symbol", "quote").unique().iter_rows())
-    del candles  # hundreds of megabytes with a million rows, and no longer needed
-    cut = hold_out(dataset.time, interval)
-    for rows in (cut.train, slice(0, len(dataset))):
-        _check_classes(dataset, rows)
+    dataset = build_dataset(candles, spec, interval, build)
+    _check_classes(dataset)
+    folds = walk_forward(dataset.time, interval, folds=plan.folds, window=plan.window)
     report(_FEATURES, 1, 1)
 
-    metrics = score(_fit(dataset, cut.train, plan, _HOLD_OUT, report).values(), dataset, cut)
-    fitted = _fit(dataset, slice(0, len(dataset)), plan, _FINAL, report)
+    report(_LEAKS, 0, 1)
+    look_ahead(candles, spec, interval, build, seed=plan.seed)
+    quotes = dict(candles.select("symbol", "quote").unique().iter_rows())
+    del candles  # hundreds of megabytes with a million rows, and no longer needed
+    report(_LEAKS, 1, 1)
+
+    def told(stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: report(stage, done, total)
+
+    report(_EARLIER, 0, 1)
+    earlier = earlier_predictions(plan.recipes, dataset, folds[0], interval, plan.seed, plan.jobs, told(_EARLIER))
+    if earlier is None:
+        report(_EARLIER, 1, 1)
+    predictions = out_of_fold(plan.recipes, dataset, folds, plan.seed, plan.jobs, told(_FOLDS))
+    report(_SCORES, 0, 1)
+    walked = served(dataset, predictions, earlier)
+    numbers = fit_numbers(dataset, together(predictions, earlier))
+    evaluation = evaluate(
+        rows_of_folds(dataset, walked.predictions, interval, walked.half_widths), plan.seed, plan.fee
+    )
+    refuse_miracles(evaluation.models)
+    metrics = evaluation.summaries()
+    report(_SCORES, 1, 1)
+
+    report(_FINAL, 0, len(plan.recipes))
+    fitted = fit_all(
+        plan.recipes,
+        dataset,
+        slice(0, len(dataset)),
+        plan.seed,
+        plan.jobs,
+        lambda done: report(_FINAL, done, len(plan.recipes)),
+    )
 
     report(_CONVERSION, 0, 1)
     joblibs = {name: model.to_bytes() for name, model in fitted.items()}
@@ -98,7 +136,10 @@ def train(
         "quotes": list(plan.quotes),
         "seed": plan.seed,
         "target": f"log return of the next candle ({HORIZON} ahead)",
-        "hold_out": cut.to_json(),
+        "hold_out": _newest(folds),
+        "calibration": numbers.to_json(),
+        "walk_forward": {"window": plan.window, "folds": [fold.to_json() for fold in folds]},
+        "reference": reference_of(dataset.log_return, dataset.symbol).to_json(),
         "sample": {
             name: {"max_rows": plan.recipes[name].max_rows, "rows": model.rows} for name, model in fitted.items()
         },
@@ -108,13 +149,15 @@ def train(
             joblib=joblibs[name],
             onnx=conversions[name].onnx,
             estimator=conversions[name].estimator,
-            calibrated=False,
             parity=conversions[name].parity,
             metrics=metrics[name],
+            calibration=numbers.calibrations.get(name),
+            ranges=numbers.ranges.get(name),
         )
         for name in fitted
     }
-    contents = _Contents(spec, models, training, metrics, probe_file(dataset, fitted.values()))
+    novelty = fit_novelty(dataset.features, dataset.names)
+    contents = _Contents(spec, models, training, evaluation, probe_file(dataset, fitted.values()), novelty, draw)
     manifest = _publish(registry, contents, plan, clock)
     report(_PUBLICATION, 1, 2)
     promoted, reason = promote(registry, manifest, plan.default_interval or plan.interval, plan.promote, clock)
@@ -132,21 +175,18 @@ def _describe(candles: pl.DataFrame, version: int) -> dict[str, Any]:
     }
 
 
-def _check_classes(dataset: Dataset, rows: slice) -> None:
-    rose = rises(dataset.log_return[rows])
+def _newest(folds: tuple[Fold, ...]) -> dict[str, Any]:
+    """The newest fold as the hold-out that releases had alone before, and still tell in the same words."""
+    return {key: value for key, value in folds[-1].to_json().items() if key != "number"}
+
+
+def _check_classes(dataset: Dataset) -> None:
+    rose = rises(dataset.log_return)
     if rose.all() or not rose.any():
         which = "every one" if rose.all() else "none"
         raise TrainingRefused(
             f"the price rises after {which} of {len(rose)} rows: there is one class only, nothing to tell apart"
         )
-
-
-def _fit(
-    dataset: Dataset, rows: slice, plan: TrainingPlan, stage: str, report: Progress
-) -> dict[str, FittedModel]:
-    total = len(plan.recipes)
-    report(stage, 0, total)
-    return fit_all(plan.recipes, dataset, rows, plan.seed, plan.jobs, lambda done: report(stage, done, total))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +196,23 @@ class _Contents:
     features: FeatureSpec
     models: Mapping[str, ModelDraft]
     training: Mapping[str, Any]
-    metrics: Mapping[str, Mapping[str, Any]]
+    evaluation: Evaluation
     probes: bytes
+    novelty: Novelty | None
+    draw: Drawer
 
     def draft(self, registry: ReleaseRegistry, plan: TrainingPlan, clock: Clock) -> ReleaseDraft:
         """The release under the version that is free now."""
         version = registry.next_version(clock)
-        evaluation = {"release": str(version), "hold_out": self.training["hold_out"], "models": self.metrics}
+        evaluation = {
+            "release": str(version),
+            "interval": plan.interval,
+            "kind": "walk-forward",
+            **self.training["walk_forward"],
+            **self.evaluation.to_json(),
+        }
         card = model_card(
-            str(version), plan.interval, self.features.lookback, self.training, self.metrics, EVIDENCE
+            str(version), plan.interval, self.features.lookback, self.training, self.evaluation.models
         )
         return ReleaseDraft(
             version=version,
@@ -174,6 +222,7 @@ class _Contents:
             features=self.features,
             models=self.models,
             files={
+                PAGE_FILE: self.draw(evaluation),
                 EVALUATION_FILE: (
                     json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
                 ).encode(),
@@ -183,6 +232,7 @@ class _Contents:
             training=self.training,
             environment=_environment(),
             source_revision=plan.source_revision,
+            novelty=self.novelty,
         )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cripto.domain.model_name import MODEL_NAMES
+from cripto.training.scores.resampling import LEVEL
+from cripto.training.verdict import MINIMUM_DAYS, PARTS_POSITIVE, SKILL_DAYS, SKILL_LEVEL, STRICT_LEVEL
 
 __all__ = ["MODEL_CARD_FILE", "model_card"]
 
@@ -20,24 +22,26 @@ will close: three regressors (the log return) and two classifiers (whether it ri
 
 {rows:,} rows of {assets} assets, candles opened {first} to {last}, version {version} of the candle lake; \
 sources: {sources}.
-Scored on {test_rows:,} rows from {test_first} to {test_last}, which the scored fits never saw \
-({train_rows:,} rows before them, {embargo} candle(s) left out in between); \
+Scored on {test_rows:,} rows from {test_first} to {test_last} in {folds} folds that follow one another, each \
+fitted on earlier rows alone ({embargo} candle(s) left out in between, {window} window); \
 then fitted again on everything. Seed {seed}.
 
-## Scores on the hold-out
+## Scores, walking forward
 
-| model | skill | standard errors | score | baseline | direction | verdict |
+| model | skill | {level} interval | score | strongest baseline | direction | verdict |
 |---|---|---|---|---|---|---|
 {table}
 
-Regressors: RMSE of log returns, against "the price stays". Classifiers: Brier score, against the share of rises \
-in the training rows. Skill is one minus the model's loss over the baseline's: 0 is what needs no model. \
-`indícios` needs a daily advantage {evidence:g} standard errors above zero; everything else is `sem habilidade`.
+Regressors: RMSE of log returns. Classifiers: Brier score. Skill is one minus the model's loss over that of its \
+strongest baseline: 0 is what needs no model. Intervals are from blocks of days drawn again.
+`indícios` needs the lower end of the {strict} interval above zero, {days} days and most folds better than the \
+baseline; `habilidade` also that of {strictest}, {skill_days} days, {positive} of the folds and the newest; \
+everything else is `sem habilidade`.
 
 ## Limits
 
-- One hold-out is one draw of history. What worked there may have stopped working.
-- Probabilities are not calibrated; prices come without a range.
+- One history is one draw. What worked in it may have stopped working; who chose these models knew most of it.
+- {calibration}
 - Fees, spreads and slippage are in none of these numbers. This is not investment advice.
 - Assets unlike those it was fitted on, and moves larger than any it saw, are extrapolation.
 """
@@ -49,10 +53,9 @@ def model_card(
     lookback: int,
     training: Mapping[str, Any],
     metrics: Mapping[str, Mapping[str, Any]],
-    evidence: float,
 ) -> bytes:
     """The card in Markdown, from the manifest's own ``training`` and the models' ``metrics``."""
-    train, test = training["hold_out"]["train"], training["hold_out"]["test"]
+    folds = training["walk_forward"]["folds"]
     return _CARD.format(
         release=release,
         interval=interval,
@@ -63,14 +66,21 @@ def model_card(
         last=training["last"],
         version=training["candles"]["version"],
         sources=", ".join(training["candles"]["sources"]),
-        test_rows=test["rows"],
-        test_first=test["first"],
-        test_last=test["last"],
-        train_rows=train["rows"],
-        embargo=training["hold_out"]["embargo_candles"],
+        test_rows=sum(fold["test"]["rows"] for fold in folds),
+        test_first=folds[0]["test"]["first"],
+        test_last=folds[-1]["test"]["last"],
+        folds=len(folds),
+        window=training["walk_forward"]["window"],
+        embargo=folds[0]["embargo_candles"],
         seed=training["seed"],
         table="\n".join(_line(name, metrics[name]) for name in MODEL_NAMES),
-        evidence=evidence,
+        level=f"{LEVEL:.0%}",
+        strict=f"{STRICT_LEVEL:.0%}",
+        strictest=f"{SKILL_LEVEL:.1%}",
+        days=MINIMUM_DAYS,
+        skill_days=SKILL_DAYS,
+        positive=f"{PARTS_POSITIVE:.0%}",
+        calibration=_calibration(training["calibration"], metrics),
     ).encode()
 
 
@@ -81,13 +91,36 @@ def _line(name: str, metrics: Mapping[str, Any]) -> str:
     cells = (
         name,
         _number(metrics["skill"], "+.4f"),
-        _number(metrics["standard_errors"], "+.1f"),
+        _interval(metrics["intervals"]["skill"]),
         f"{score} {_number(metrics[score], '.5f')}",
-        _number(baseline[score], ".5f"),
+        f"{baseline['name']} {_number(baseline[score], '.5f')}",
         f"{_number(metrics[direction], '.4f')} (baseline {_number(baseline[direction], '.4f')})",
         metrics["verdict"] if metrics["reason"] is None else f"{metrics['verdict']}: {metrics['reason']}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _calibration(fitted: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """What probabilities and ranges are worth, in a sentence or two."""
+    if not fitted["fitted"]:
+        return "Probabilities are not calibrated and prices have no range: there was too little to fit them to."
+    found = [
+        f"{100 * level['covered']:.1f} % of prices lay in the {level['level']:.0%} range of {name}"
+        for name in MODEL_NAMES
+        for level in metrics[name].get("coverage") or ()
+    ]
+    errors = [
+        f"{name} {metrics[name]['ece']:.4f}"
+        for name in MODEL_NAMES
+        if name in fitted["fitted"] and "ece" in metrics[name]
+    ]
+    said = f"Expected calibration error, walking forward: {', '.join(errors)}." if errors else ""
+    held = f" Walking forward, {'; '.join(found)}." if found else ""
+    return f"{said}{held} Both are of many forecasts together, and of the past.".strip()
+
+
+def _interval(value: list[float] | None) -> str:
+    return "none" if value is None else f"{value[0]:+.4f} to {value[1]:+.4f}"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -8,13 +8,27 @@ from typing import Any, Final, Protocol
 from cripto.domain.manifest import Manifest
 from cripto.errors import InvalidInput
 from cripto.training.estimators import RECIPES, Recipe
+from cripto.training.scores.payoff import FEE
+from cripto.training.walk_forward import FOLDS, WindowKind
 
 __all__ = ["SEED", "STAGES", "Progress", "TrainingPlan", "TrainingResult", "silent"]
 
 SEED: Final = 20250729
 """The seed of a run that names none."""
 
-STAGES: Final = ("candles", "features", "hold-out fits", "final fits", "conversion", "publication")
+_MOST_FOLDS: Final = 50
+
+STAGES: Final = (
+    "candles",
+    "features",
+    "leak check",
+    "earlier fits",
+    "walk-forward fits",
+    "scores",
+    "final fits",
+    "conversion",
+    "publication",
+)
 """The stages of a run, in order, as `Progress` hears of them."""
 
 
@@ -41,7 +55,8 @@ class TrainingPlan:
     ``interval`` names the candles, ``quotes`` the order of preference of quote currencies, ``default_interval``
     the one whose channel has the plain name (``interval`` itself if not said). ``promote`` asks to serve the
     release at once. ``jobs`` is how many models are fitted side by side; no bit depends on it.
-    ``source_revision`` is the code's, as the caller knows it. Raises `InvalidInput` if unusable.
+    ``source_revision`` is the code's, as the caller knows it. ``folds`` and ``window`` are the walk-forward's,
+    ``fee`` the illustration's, a share of each purchase and sale. Raises `InvalidInput` if unusable.
     """
 
     interval: str = "1d"
@@ -52,6 +67,9 @@ class TrainingPlan:
     jobs: int = field(default_factory=_jobs)
     recipes: Mapping[str, Recipe] = field(default_factory=lambda: RECIPES)
     source_revision: str | None = None
+    folds: int = FOLDS
+    window: WindowKind = "expanding"
+    fee: float = FEE
 
     def __post_init__(self) -> None:
         """Refuse what no estimator would take."""
@@ -59,6 +77,10 @@ class TrainingPlan:
             raise InvalidInput(f"models are fitted at least one at a time, not {self.jobs}")
         if not 0 <= self.seed < 2**32:
             raise InvalidInput(f"a seed is a whole number from 0 to {2**32 - 1}, not {self.seed}")
+        if not 2 <= self.folds <= _MOST_FOLDS:
+            raise InvalidInput(f"a walk-forward has 2 to {_MOST_FOLDS} folds, not {self.folds}")
+        if not 0 <= self.fee < 1:
+            raise InvalidInput(f"a fee is a share of what is traded, from 0 to below 1, not {self.fee}")
         if sorted(self.recipes) != sorted(RECIPES):
             raise InvalidInput(f"a plan has exactly the recipes {', '.join(RECIPES)}")
 
@@ -73,5 +95,5 @@ class TrainingResult:
 
     @property
     def metrics(self) -> dict[str, Mapping[str, Any]]:
-        """Hold-out scores by model name, in the order in which models are shown."""
+        """Walk-forward scores by model name, in the order in which models are shown."""
         return {model.name: model.metrics for model in self.manifest.models}

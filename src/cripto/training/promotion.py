@@ -41,19 +41,25 @@ def promote(
 def is_worse(new: Manifest, current: Manifest) -> tuple[bool, str]:
     """Whether ``new`` scored below ``current``, with the reason; false where the two cannot be compared.
 
-    They can when both were scored on the same rows: the same assets and the same hold-out. Then the mean skill
-    of the five models decides. Skill on different rows says more of the rows than of the models.
+    They can when both were scored on the same rows: the same assets and the same walk-forward (the same hold-out,
+    for releases of earlier versions). Then the mean skill of the five models decides. Skill on different rows
+    says more of the rows than of the models.
     """
     if not _same_rows(new, current):
         return False, f"not compared with {current.release}, which was scored on other candles"
     ours, theirs = _mean_skill(new), _mean_skill(current)
-    verdict = f"mean skill {ours:.5f} against {theirs:.5f} of {current.release} on the same hold-out"
+    verdict = f"mean skill {ours:.5f} against {theirs:.5f} of {current.release} on the same rows"
     return ours < theirs, verdict
 
 
 def _same_rows(new: Manifest, current: Manifest) -> bool:
     scored = [
-        (item.training.get("hold_out", {}).get("test"), item.training.get("assets")) for item in (new, current)
+        (
+            item.training.get("hold_out", {}).get("test"),
+            item.training.get("assets"),
+            item.training.get("walk_forward", ()),
+        )
+        for item in (new, current)
     ]
     return scored[0] == scored[1] and None not in scored[0]
 

@@ -1,16 +1,22 @@
 """Manifests and pointers that earlier versions wrote stay readable, field by field."""
 
 import hashlib
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cripto.domain.calibration import Calibration
 from cripto.domain.feature_spec import Feature
 from cripto.domain.manifest import Manifest
 from cripto.domain.model_name import MODEL_NAMES
+from cripto.domain.novelty import Novelty
+from cripto.domain.ranges import Ranges, ScaleTerm
 from cripto.domain.release_version import ReleaseVersion
-from cripto.errors import ReleaseRefused
+from cripto.errors import InvalidInput, ReleaseRefused
 from cripto.registry import Channel, ReleaseRegistry, Trust, read_public_keys
 from cripto.storage import MemoryStore
 
@@ -52,6 +58,60 @@ def test_a_manifest_of_schema_1_is_read(registry: ReleaseRegistry) -> None:
 def test_a_manifest_of_schema_1_is_written_as_it_was() -> None:
     data = (FOLDER / "manifest_1.json").read_bytes()
     assert Manifest.from_bytes(data).to_bytes() == data
+
+
+def test_a_manifest_of_schema_1_has_no_numbers_and_is_called_what_it_was(registry: ReleaseRegistry) -> None:
+    manifest = registry.manifest(VERSION)
+    assert manifest.schema_version == 1
+    assert manifest.novelty is None
+    assert all(model.calibration is None and model.ranges is None for model in manifest.models)
+
+
+def test_a_manifest_of_schema_1_cannot_smuggle_numbers_in() -> None:
+    value = json.loads((FOLDER / "manifest_2.json").read_text()) | {"schema_version": 1}
+    manifest = Manifest.from_bytes(json.dumps(value).encode())
+    assert manifest.novelty is None
+    assert all(model.calibration is None and model.ranges is None for model in manifest.models)
+
+
+def test_a_manifest_of_schema_2_is_read() -> None:
+    manifest = Manifest.from_bytes((FOLDER / "manifest_2.json").read_bytes())
+    models = {model.name: model for model in manifest.models}
+    assert models["regressor_rf"].ranges == Ranges(
+        -0.65, (ScaleTerm("return_1", 0.25, True), ScaleTerm("macd_12_26_9", -0.125, False)), (1.5, 2.75)
+    )
+    assert models["classifier_rf"].calibration == Calibration(0.01, 0.75)
+    assert [name for name, model in models.items() if model.calibrated] == ["classifier_rf"]
+    assert manifest.novelty == Novelty(("return_1",), (0.001,), (0.05,), ((0.25, 0.0), (0.5, 0.5), (4.0, 1.0)))
+
+
+def test_a_manifest_of_schema_2_is_written_as_it_was() -> None:
+    data = (FOLDER / "manifest_2.json").read_bytes()
+    assert Manifest.from_bytes(data).to_bytes() == data
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda value: value.pop("novelty"),
+        lambda value: value["models"][0].pop("ranges"),
+        lambda value: value["models"][3].pop("calibration"),
+        lambda value: value["models"][3].update(calibrated=False),
+        lambda value: value["models"][4].update(calibrated=True),
+        lambda value: value["models"][0]["ranges"]["scale"]["terms"][0].update(feature="return_2"),
+        lambda value: value["novelty"]["features"][0].update(name="return_2"),
+        lambda value: value["models"][3].update(ranges=value["models"][0]["ranges"]),
+        lambda value: value["models"][0].update(calibration=value["models"][3]["calibration"]),
+        lambda value: value["models"][3]["calibration"].update(slope=-1),
+        lambda value: value.update(novelty=[]),
+        lambda value: value.update(novelty={"features": [{}], "knots": [{}]}),
+    ],
+)
+def test_a_manifest_of_schema_2_with_numbers_that_fit_nothing_is_refused(change: Callable[[Any], Any]) -> None:
+    value = json.loads((FOLDER / "manifest_2.json").read_text())
+    change(value)
+    with pytest.raises(InvalidInput):
+        Manifest.from_bytes(json.dumps(value).encode())
 
 
 def test_a_channel_of_schema_1_is_read(registry: ReleaseRegistry) -> None:

@@ -195,7 +195,7 @@ def test_what_could_not_be_signed_is_not_trained(
 
 def test_a_training_signs_its_release_and_the_pointer(cripto: Command, store: str, signing: None) -> None:
     open_lake(store).upsert(random_walk(["BTC", "ETH", "ADA"], 260))
-    result = cripto("train", "--json", "--jobs", "1")
+    result = cripto("train", "--json", "--jobs", "1", "--folds", "2")
     assert result.code == 0, result.err
     (release,) = json.loads(cripto("models", "list", "--json").out)["releases"]
     assert release["release"] == json.loads(result.out)["release"]

@@ -65,7 +65,7 @@ def test_unknown_fields_are_ignored() -> None:
     assert Manifest.from_bytes(changed(lambda value: value.update(invented=1))) == MANIFEST
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", "2", 2.0, True, None])
 def test_an_unknown_schema_version_is_refused(version: object) -> None:
     with pytest.raises(InvalidInput, match="schema"):
         Manifest.from_bytes(changed(lambda value: value.update(schema_version=version)))

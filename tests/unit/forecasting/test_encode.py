@@ -31,6 +31,7 @@ def test_an_answer_has_the_fields_of_the_contract_in_their_order() -> None:
         "candle": {"abertura": "2025-03-21T00:00:00Z", "fechamento": "2025-03-22T00:00:00Z", "preco": close},
         "alvo": "2025-03-23T00:00:00Z",
         "release": VERSION,
+        "novidade": made.novelty,
         "dados": {
             "fonte": "binance",
             "situacao": "atrasado",

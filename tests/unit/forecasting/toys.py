@@ -9,11 +9,14 @@ import onnx
 import polars as pl
 from onnx import TensorProto, helper, numpy_helper
 
+from cripto.domain.calibration import Calibration
 from cripto.domain.clock import FixedClock
 from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import INTERVALS
 from cripto.domain.manifest import Manifest
 from cripto.domain.model_name import MODEL_NAMES, tipo_of
+from cripto.domain.novelty import FARTHEST, Novelty
+from cripto.domain.ranges import Ranges, ScaleTerm
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import ModelRefused
 from cripto.features import default_spec
@@ -33,6 +36,18 @@ FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 COUNT = 80
 LAST_CLOSE = FIRST + COUNT * DAILY.step
 SPEC = default_spec()
+RANGES = Ranges(0.0, (ScaleTerm("volatility_20", 1.0, True),), (1.5, 3.0))
+"""A range as wide as the last twenty returns: one and a half of their volatility, and three."""
+
+NOVELTY = Novelty(
+    ("volatility_20", "return_1"), (0.03, 0.0), (0.02, 0.03), ((0.0, 0.0), (1.0, 0.5), (FARTHEST, 1.0))
+)
+
+NUMBERS: Mapping[str, tuple[Calibration | None, Ranges | None]] = {
+    "classifier_log": (Calibration(0.0, 1.0), None),
+    "regressor_lin": (None, RANGES),
+}
+"""What the toy releases know beside their graphs: one classifier is calibrated, one regressor has ranges."""
 
 
 class ToyModel:
@@ -147,6 +162,11 @@ def constant_onnx(
     return data
 
 
+def _numbers(name: str, spec: FeatureSpec) -> tuple[Calibration | None, Ranges | None]:
+    calibration, ranges = NUMBERS.get(name, (None, None))
+    return calibration, ranges if ranges is not None and set(ranges.features) <= set(spec.names) else None
+
+
 def draft(
     version: str = VERSION,
     *,
@@ -168,10 +188,11 @@ def draft(
         horizon=horizon,
         features=spec,
         models={
-            name: ModelDraft(b"never opened", graph, "toy", name == "classifier_log", {}, {})
+            name: ModelDraft(b"never opened", graph, "toy", {}, {}, *_numbers(name, spec))
             for name, graph in graphs.items()
         },
         files=dict(files or {}),
+        novelty=NOVELTY if set(NOVELTY.features) <= set(spec.names) else None,
     )
 
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -6,21 +7,24 @@ import polars as pl
 import pytest
 
 from cripto.domain.clock import FixedClock
+from cripto.domain.feature_spec import FeatureSpec
+from cripto.domain.interval import Interval
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.errors import ModelRefused, StorageUnavailable, TrainingRefused, WriteConflict
+from cripto.features import build_features
 from cripto.market.lake import CandleLake, MemoryLake
 from cripto.market.listings import Listings
 from cripto.market.source import Pair
 from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, ObjectStore
 from cripto.training import STAGES, TrainingPlan, TrainingResult, train
-from cripto.training.fitting import FittedModel
 from cripto.training.splits import MINIMUM_ROWS
 from tests.doubles.candles import random_walk
 from tests.doubles.stores import FailingStore, WatchedStore
 from tests.unit.training.toys import NOW, QUICK, lake_of, no_conversion
 
-WRITES_BEFORE_THE_MANIFEST = 13  # five graphs, three other files, five joblibs
+WRITES_BEFORE_THE_MANIFEST = 14  # five graphs, four other files, five joblibs
+RELEASE_FILES = ("evaluation.html", "evaluation.json", "manifest.json", "model-card.md", "probes.json")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,15 @@ def quickly(
             heard.append((stage, done, total))
 
     asked = TrainingPlan(**{"recipes": QUICK, **plan})
-    return train(lake, ReleaseRegistry(store), asked, clock or FixedClock(NOW), report, no_conversion)
+    return train(
+        lake,
+        ReleaseRegistry(store),
+        asked,
+        clock or FixedClock(NOW),
+        report,
+        no_conversion,
+        draw=lambda _: b"a page",
+    )
 
 
 def names(store: ObjectStore, prefix: str = "") -> list[str]:
@@ -58,7 +70,7 @@ def test_release_is_named_after_the_clock_and_holds_every_file(lake: CandleLake)
             "models/channels/production.json",
             *(f"models/{name}_20260102-0304.joblib" for name in MODEL_NAMES),
             *(f"{folder}{name}.onnx" for name in MODEL_NAMES),
-            *(folder + name for name in ("evaluation.json", "manifest.json", "model-card.md", "probes.json")),
+            *(folder + name for name in RELEASE_FILES),
         ]
     )
 
@@ -69,7 +81,9 @@ def test_an_asset_is_trained_on_in_a_quote_it_is_still_traded_in() -> None:
     plan = TrainingPlan(recipes=QUICK, quotes=("USDT",))
     for known, quote in ((Listings(), "USDT"), (listings, "USD")):
         registry = ReleaseRegistry(MemoryStore())
-        result = train(lake, registry, plan, FixedClock(NOW), convert=no_conversion, listings=known)
+        result = train(
+            lake, registry, plan, FixedClock(NOW), convert=no_conversion, listings=known, draw=lambda _: b""
+        )
         assert result.manifest.training["assets"]["BTC"]["quote"] == quote
 
 
@@ -94,7 +108,7 @@ def test_manifest_says_what_it_was_made_from(lake: CandleLake) -> None:
     assert {"python", "numpy", "scikit-learn"} <= result.manifest.environment.keys()
 
 
-def test_final_models_are_fitted_on_the_hold_out_too(lake: CandleLake) -> None:
+def test_each_fold_is_fitted_on_earlier_rows_and_the_final_models_on_all(lake: CandleLake) -> None:
     fitted: list[int] = []
 
     def recording(name: str) -> Any:
@@ -108,7 +122,9 @@ def test_final_models_are_fitted_on_the_hold_out_too(lake: CandleLake) -> None:
 
     result = quickly(lake, MemoryStore(), recipes={name: recording(name) for name in QUICK}, jobs=1)
     training = result.manifest.training
-    assert fitted == [training["hold_out"]["train"]["rows"]] * 5 + [training["rows"]] * 5
+    folds = [fold["train"]["rows"] for fold in training["walk_forward"]["folds"]]
+    assert sorted(fitted[:25]) == sorted(folds * 5)
+    assert fitted[25:] == [training["rows"]] * 5
 
 
 def test_stages_are_reported_in_order_and_to_their_ends(lake: CandleLake) -> None:
@@ -263,15 +279,52 @@ def test_same_candles_and_seed_give_the_same_bytes(lake: CandleLake) -> None:
     assert seeded[0] != one[0]
 
 
-def test_hold_out_scores_do_not_depend_on_the_final_fit(lake: CandleLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    scored: list[int] = []
-    predict = FittedModel.predict
+def test_newest_fold_is_told_as_the_hold_out_that_earlier_versions_read(lake: CandleLake) -> None:
+    training = quickly(lake, MemoryStore()).manifest.training
+    newest = training["walk_forward"]["folds"][-1]
+    assert training["hold_out"] == {key: newest[key] for key in ("embargo_candles", "train", "test")}
+    assert training["hold_out"]["test"]["last"] == training["last"]
 
-    def recording(model: FittedModel, dataset: Any, rows: Any = slice(None)) -> Any:
-        if isinstance(rows, slice):
-            scored.append(model.rows)
-        return predict(model, dataset, rows)
 
-    monkeypatch.setattr(FittedModel, "predict", recording)
-    result = quickly(lake, MemoryStore())
-    assert scored == [result.manifest.training["hold_out"]["train"]["rows"]] * 5
+def test_evaluation_says_how_and_on_what_each_model_was_scored(lake: CandleLake) -> None:
+    store = MemoryStore()
+    result = quickly(lake, store, folds=4, window="rolling", fee=0.002)
+    report = json.loads(store.get("models/releases/20260102-0304/evaluation.json").data)
+    assert report["format"] == 1
+    assert report["window"] == "rolling"
+    assert len(report["folds"]) == report["scored"]["parts"] == 4
+    assert report["method"]["fee"] == 0.002
+    assert list(report["models"]) == list(MODEL_NAMES)
+    for name, scores in report["models"].items():
+        assert scores["intervals"].keys() >= {"skill"}
+        assert len(scores["parts"]) == 4
+        assert list(scores["assets"]) == ["ADA", "BTC"]
+        assert result.metrics[name].items() <= scores.items()
+        assert "assets" not in result.metrics[name], "the manifest holds no details"
+
+
+def _peeking(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> pl.DataFrame:
+    """The builder, with the next candle's close in the first feature."""
+    ahead = candles.sort("symbol", "time").select(
+        "symbol", "time", peek=pl.col("close").shift(-1).over("symbol") / pl.col("close") - 1
+    )
+    return (
+        build_features(candles, spec, interval)
+        .join(ahead, on=["symbol", "time"], how="left", maintain_order="left")
+        .with_columns(pl.col("peek").fill_null(0.0).alias(spec.names[0]))
+        .drop("peek")
+    )
+
+
+def test_feature_that_peeks_one_candle_ahead_is_caught_and_nothing_published(lake: CandleLake) -> None:
+    store = MemoryStore()
+    with pytest.raises(TrainingRefused, match="the future leaks in"):
+        train(
+            lake,
+            ReleaseRegistry(store),
+            TrainingPlan(recipes=QUICK),
+            FixedClock(NOW),
+            convert=no_conversion,
+            build=_peeking,
+        )
+    assert names(store) == []
