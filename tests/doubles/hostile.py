@@ -21,7 +21,19 @@ import polars as pl
 
 from tests.doubles.releases import joblib_bytes
 
-__all__ = ["CORPUS", "GADGETS", "NAMES", "SPOILED", "Gadget", "Raw", "call", "doctored_tree", "laughs", "named"]
+__all__ = [
+    "CORPUS",
+    "GADGETS",
+    "NAMES",
+    "SOME",
+    "SPOILED",
+    "Gadget",
+    "Raw",
+    "call",
+    "doctored_tree",
+    "laughs",
+    "named",
+]
 
 NAMES = ("a", "b", "c")
 """The features on which the models among these were fitted, and which they name."""
@@ -256,3 +268,7 @@ _LOOKS_SOUND: Mapping[str, Callable[[Path], bytes]] = {
 CORPUS = MappingProxyType({**_CALLS, **_BROKEN, **_LOOKS_SOUND})
 GADGETS = frozenset(_CALLS)
 SPOILED = frozenset(_LOOKS_SOUND)
+SOME = frozenset(
+    name for names in (GADGETS, SPOILED, CORPUS.keys() - GADGETS - SPOILED) for name in sorted(names)[:2]
+)
+"""Two of each kind: what the default suite sends through whole processes; the slow one sends them all."""

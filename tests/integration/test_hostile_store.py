@@ -18,7 +18,7 @@ from cripto.registry import ANYONE, ReleaseRegistry, SigningKey, Trust, Watch
 from cripto.serving import create_app
 from cripto.storage import LocalStore
 from tests.doubles.bare import bare_joblibs, put_bare, two_joblibs
-from tests.doubles.hostile import CORPUS
+from tests.doubles.hostile import CORPUS, SOME
 from tests.doubles.keys import OURS, THEIRS
 from tests.integration.live import live
 from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, VERSION, candles, draft
@@ -83,7 +83,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.mark.xdist_group("hostile joblibs")
-@pytest.mark.parametrize("name", CORPUS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SOME else pytest.mark.slow) for name in CORPUS]
+)
 def test_a_hostile_joblib_is_passed_over(bare: Server, name: str, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     key = f"models/regressor_rf_{LATER}.joblib"
@@ -197,7 +199,7 @@ def test_a_manifest_that_points_outside_its_folder_is_refused(tmp_path: Path, pa
         (b"", "malformed"),
         (b"\x80\x04\x95", "malformed"),
         (b"[" * 200_000, "malformed"),
-        (b'{"schema_version": 99}', "schema 99"),
+        (b'{"schema_version": 99}', "schema '99'"),
         (b" " * (5 << 20), "bytes long"),
     ],
     ids=["empty", "a pickle", "deep", "a later schema", "large"],

@@ -14,7 +14,7 @@ from cripto.registry.convert.child.estimators import load_estimator
 from cripto.registry.convert.child.opening import decompress
 from cripto.registry.convert.child.refusal import Refused
 from cripto.registry.convert.child.scan import scan
-from tests.doubles.hostile import CORPUS, GADGETS, SPOILED
+from tests.doubles.hostile import CORPUS, GADGETS, SOME, SPOILED
 from tests.doubles.releases import joblib_bytes, toy_files
 from tests.unit.registry.convert.test_isolation import asked
 
@@ -25,17 +25,7 @@ for file in pathlib.Path(sys.argv[1]).glob("*.joblib"):
 """
 
 
-# what a child is needed for goes through one in the default suite; the whole corpus does in the slow one
-_THROUGH_A_CHILD = {
-    *sorted(SPOILED)[:2],
-    *sorted(GADGETS)[:2],
-    *sorted(CORPUS.keys() - SPOILED - GADGETS)[:2],
-}
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in _THROUGH_A_CHILD else pytest.mark.slow) for n in CORPUS]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in SOME else pytest.mark.slow) for n in CORPUS])
 def test_a_hostile_file_is_refused_for_good_and_does_nothing(tmp_path: Path, name: str) -> None:
     canary = tmp_path / "canary"
     found = convert_each({"regressor_rf": CORPUS[name](canary)})["regressor_rf"]
