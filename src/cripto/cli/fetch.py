@@ -28,6 +28,7 @@ __all__ = ["fetch", "fetch_exit"]
 _LOG = logging.getLogger(__name__)
 _SHOWN = 10
 _SAY_SECONDS = 10.0
+_QUIET_SECONDS = 5.0
 
 
 def fetch(
@@ -65,6 +66,8 @@ def fetch(
         for name in dict.fromkeys(interval or [parts.settings.interval, *parts.settings.further_intervals])
     ]
     start = _since(since)
+    if isinstance(start, datetime) and start > (now := parts.clock.now()):
+        raise InvalidInput(f"--since is still to come: it is {now:%Y-%m-%d %H:%M} here (UTC)")
     if follow:
         configure_logging(parts.settings.log_level, readable=sys.stderr.isatty())
         asyncio.run(_follow(parts, universe, entries, steps, start, again=again, as_json=as_json))
@@ -116,15 +119,21 @@ async def _once(
         async with collecting(parts, entries) as collector:
             choosing = asyncio.ensure_future(collector.choose(universe, parts.settings.quotes))
             stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait([choosing, stopped], return_when=asyncio.FIRST_COMPLETED)
+            either = [choosing, stopped]
+            await asyncio.wait(either, timeout=_QUIET_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if not (choosing.done() or stopped.done()):
+                # they are asked again and again, which may take minutes
+                names = ", ".join(collector.unheard)
+                errors.print(f"no list of pairs yet from {names}: still asking (Ctrl+C stops)", markup=False)
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
             if not choosing.done():
                 choosing.cancel()
                 await asyncio.gather(choosing, return_exceptions=True)
                 return _stopped()
-            for name, failure in collector.failures.items():
-                errors.print(f"{name} is left out: {failure}", markup=False)
             choice = await choosing
+            for failure in collector.failures.values():
+                errors.print(f"left out: {failure}", markup=False)
             report = await collector.fetch(choice.targets, steps, since, again=again, stop=stop, told=told)
             report.unknown = choice.unknown
             return report
@@ -214,7 +223,12 @@ def _show(report: "FetchReport") -> None:
         markup=False,
     )
     if report.interrupted:
-        output.print("stopped: what had arrived is written; run it again for the rest")
+        rest = f"; {len(report.unreached)} series were not fetched to the end" if report.unreached else ""
+        output.print(f"stopped: what had arrived is written{rest}; run it again for the rest", markup=False)
+    if report.empty:
+        names = ", ".join(f"{item.symbol}/{item.quote} {item.interval}" for item in report.empty[:_SHOWN])
+        more = f" and {len(report.empty) - _SHOWN} more" if len(report.empty) > _SHOWN else ""
+        output.print(f"  no candles since then: {names}{more}", markup=False)
     if report.unknown:
         output.print(f"  no exchange lists {', '.join(report.unknown)}", markup=False)
     if report.rules:
@@ -229,8 +243,10 @@ def _show(report: "FetchReport") -> None:
         )
     if len(doubted) > _SHOWN:
         output.print(f"  ... and {len(doubted) - _SHOWN} more doubted bars (--json shows all)")
-    for item in report.failed[:_SHOWN]:
+    unreached = {item.key for item in report.unreached}
+    failed = [item for item in report.failed if item.key not in unreached]
+    for item in failed[:_SHOWN]:
         reasons = "; ".join(str(error) for _, error in item.failures) or "it was not reached"
         output.print(f"  failed: {item.symbol}/{item.quote} {item.interval}: {reasons}", markup=False)
-    if len(report.failed) > _SHOWN:
-        output.print(f"  ... and {len(report.failed) - _SHOWN} more failures (--json shows all)")
+    if len(failed) > _SHOWN:
+        output.print(f"  ... and {len(failed) - _SHOWN} more failures (--json shows all)")

@@ -124,7 +124,7 @@ def _fetch(gathering: Gathering) -> str | None:
             )
         )
     missing = f"; {fetched.failed} series are not whole ({fetched.reason})" if fetched.failed else ""
-    errors.print(f"fetched: {fetched.candles:,} candles of {fetched.series} assets{missing}", markup=False)
+    errors.print(f"fetched: {fetched.candles:,} candles of {fetched.series} series{missing}", markup=False)
     if fetched.series == 0 or fetched.failed == fetched.series:
         return f"nothing could be fetched ({fetched.reason})"
     return None
