@@ -53,7 +53,7 @@ def _ensure_further(parts: Installation) -> None:
     """Train what an interval beside the default one lacks, if there are candles of it; say so if not."""
     try:
         if not parts.lake.series(parts.interval):
-            hint = "`cripto candles import` or `derive` them"
+            hint = "`cripto candles fetch`, `import` or `derive` them"
             errors.print(f"interval {parts.interval}: no candles yet; {hint}", markup=False)
             return
         errors.print(f"interval {parts.interval}:", markup=False)
