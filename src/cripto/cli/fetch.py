@@ -4,12 +4,13 @@ import asyncio
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cripto.cli.collecting import collecting, stopping
+from cripto.cli.collecting import collecting, stopping, unless
 from cripto.cli.console import errors, output, print_json, print_json_line, progress_bar
 from cripto.cli.exits import FOUND, LATER, OPERATOR
 from cripto.cli.logs import configure_logging
@@ -21,7 +22,9 @@ from cripto.domain.universe import Universe, parse_universe
 from cripto.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from cripto.market.collector import Collector
     from cripto.market.fetch_report import FetchReport, Progress
+    from cripto.market.universe import Choice
 
 __all__ = ["fetch", "fetch_exit"]
 
@@ -117,26 +120,28 @@ async def _once(
             )
 
         async with collecting(parts, entries) as collector:
-            choosing = asyncio.ensure_future(collector.choose(universe, parts.settings.quotes))
-            stopped = asyncio.create_task(stop.wait())
-            either = [choosing, stopped]
-            await asyncio.wait(either, timeout=_QUIET_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if not (choosing.done() or stopped.done()):
-                # they are asked again and again, which may take minutes
-                names = ", ".join(collector.unheard)
-                errors.print(f"no list of pairs yet from {names}: still asking (Ctrl+C stops)", markup=False)
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            if not choosing.done():
-                choosing.cancel()
-                await asyncio.gather(choosing, return_exceptions=True)
+            choice = await unless(stop, _choose(collector, universe, parts.settings.quotes))
+            if choice is None:
                 return _stopped()
-            choice = await choosing
             for failure in collector.failures.values():
                 errors.print(f"left out: {failure}", markup=False)
             report = await collector.fetch(choice.targets, steps, since, again=again, stop=stop, told=told)
             report.unknown = choice.unknown
             return report
+
+
+async def _choose(collector: "Collector", universe: Universe, quotes: Sequence[str]) -> "Choice":
+    """Choose, and say whom it waits for if that takes long: they are asked again and again, maybe for minutes."""
+
+    def waiting() -> None:
+        names = ", ".join(collector.unheard)
+        errors.print(f"no list of pairs yet from {names}: still asking (Ctrl+C stops)", markup=False)
+
+    notice = asyncio.get_running_loop().call_later(_QUIET_SECONDS, waiting)
+    try:
+        return await collector.choose(universe, quotes)
+    finally:
+        notice.cancel()
 
 
 def _stopped() -> "FetchReport":
