@@ -185,9 +185,10 @@ class Unauthorized(CallerError):
 
 
 class NoRelease(RetryLater):
-    """There is no release to serve, yet."""
+    """There is no release to serve, yet; ``interval`` names the one it is missing of, where that is known."""
 
-    def __init__(self, reason: str = "no release is loaded") -> None:
+    def __init__(self, reason: str = "no release is loaded", *, interval: str | None = None) -> None:
+        self.interval = interval
         super().__init__(reason)
 
 

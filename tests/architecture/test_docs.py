@@ -15,6 +15,13 @@ def headings(name: str) -> set[str]:
     return {code for line in re.findall(r"^#+ (.*)$", text, re.M) for code in re.findall(r"`([^`]+)`", line)}
 
 
+def test_no_page_holds_both_sides_of_a_merge() -> None:
+    pages = [*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")]
+    assert len(pages) > 20
+    marked = re.compile(r"^(<{7}|>{7})( |$)", re.M)
+    assert [page.name for page in pages if marked.search(page.read_text())] == []
+
+
 def test_each_setting_has_a_heading_and_each_heading_a_setting() -> None:
     settings = {Settings.variable(field) for field in Settings.model_fields}
     found = headings("configuration.md")

@@ -121,7 +121,7 @@ def test_up_fetches_and_follows_beside_the_server_and_leaves_no_child(
         assert first["dados"]["situacao"] != "amostra"
         assert first["candle"]["fechamento"] == (MIDNIGHT - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         assert "exchanges that answer: binance" in told(released)
-        assert "fetched: 777 candles of 3 assets" in told(released)
+        assert "fetched: 777 candles of 3 series" in told(released)
         # a candle closes, and the one that follows has died: the next asks the exchange's time anew
         (follower,) = gatherers(process.pid)
         book.wind(MIDNIGHT + timedelta(seconds=1))

@@ -99,6 +99,9 @@ def _show(report: "QualityReport", *, every_gap: bool) -> None:
             str(item.behind),
             _duration(timedelta(seconds=item.stale_seconds)),
         )
+    if not report.series:
+        output.print("there are no candles here yet")
+        return
     output.print(rows)
     _show_gaps(report.series, every_gap)
     _show_notices(report.series)

@@ -131,6 +131,10 @@ def derive(
     for name, change in changes.items():
         told = f"{change.inserted} new, {change.updated} changed, {change.unchanged} left as they were"
         output.print(f"{source} to {name}: {told}", markup=False)
+    touched = (change.inserted + change.updated + change.unchanged for change in changes.values())
+    if not any(touched) and not parts.lake.series(source.name, since=begin):
+        when = "" if begin is None else f" since {begin:%Y-%m-%d %H:%M}"
+        output.print(f"there are no candles of {source}{when}", markup=False)
 
 
 def optimize(

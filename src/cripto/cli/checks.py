@@ -180,7 +180,7 @@ def _candles(parts: Installation) -> Check:
 
     series = check_lake(parts.lake, parts.interval, now=parts.clock.now()).series
     if not series:
-        remedy = "import some with `cripto candles import`"
+        remedy = "bring some with `cripto candles fetch` or `import`"
         return Check(PREDICTING, "input data", "failed", f"no {parts.interval} candles", remedy)
     gaps = sum(item.gaps > 0 for item in series)
     stale = sum(item.behind > 0 for item in series)

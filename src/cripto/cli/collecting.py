@@ -2,19 +2,20 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cripto.cli.wiring import Installation
 
 if TYPE_CHECKING:
     from cripto.market.collector import Collector
 
-__all__ = ["collecting", "stopping"]
+__all__ = ["collecting", "stopping", "unless"]
 
 # As many as the collector has under way: at a quarter of a second an answer, fewer would not reach the rate limit.
 _AT_ONCE = 8
+_Result = TypeVar("_Result")
 
 
 @asynccontextmanager
@@ -54,3 +55,15 @@ def stopping() -> Iterator[asyncio.Event]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, _Result]) -> _Result | None:
+    """The result of ``work``, or ``None`` if it is told to stop before."""
+    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        for task in (working, stopped):
+            task.cancel()
+        await asyncio.gather(working, stopped, return_exceptions=True)

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cripto.cli.collecting import collecting, stopping
+from cripto.cli.collecting import collecting, stopping, unless
 from cripto.cli.console import errors, output, print_json, print_json_line, progress_bar
 from cripto.cli.exits import FOUND, LATER, OPERATOR
 from cripto.cli.logs import configure_logging
@@ -21,13 +22,16 @@ from cripto.domain.universe import Universe, parse_universe
 from cripto.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from cripto.market.collector import Collector
     from cripto.market.fetch_report import FetchReport, Progress
+    from cripto.market.universe import Choice
 
 __all__ = ["fetch", "fetch_exit"]
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 10
 _SAY_SECONDS = 10.0
+_QUIET_SECONDS = 5.0
 
 
 def fetch(
@@ -65,6 +69,8 @@ def fetch(
         for name in dict.fromkeys(interval or [parts.settings.interval, *parts.settings.further_intervals])
     ]
     start = _since(since)
+    if isinstance(start, datetime) and start > (now := parts.clock.now()):
+        raise InvalidInput(f"--since is still to come: it is {now:%Y-%m-%d %H:%M} here (UTC)")
     if follow:
         configure_logging(parts.settings.log_level, readable=sys.stderr.isatty())
         asyncio.run(_follow(parts, universe, entries, steps, start, again=again, as_json=as_json))
@@ -114,20 +120,28 @@ async def _once(
             )
 
         async with collecting(parts, entries) as collector:
-            choosing = asyncio.ensure_future(collector.choose(universe, parts.settings.quotes))
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait([choosing, stopped], return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            if not choosing.done():
-                choosing.cancel()
-                await asyncio.gather(choosing, return_exceptions=True)
+            choice = await unless(stop, _choose(collector, universe, parts.settings.quotes))
+            if choice is None:
                 return _stopped()
-            for name, failure in collector.failures.items():
-                errors.print(f"{name} is left out: {failure}", markup=False)
-            choice = await choosing
+            for failure in collector.failures.values():
+                errors.print(f"left out: {failure}", markup=False)
             report = await collector.fetch(choice.targets, steps, since, again=again, stop=stop, told=told)
             report.unknown = choice.unknown
             return report
+
+
+async def _choose(collector: "Collector", universe: Universe, quotes: Sequence[str]) -> "Choice":
+    """Choose, and say whom it waits for if that takes long: they are asked again and again, maybe for minutes."""
+
+    def waiting() -> None:
+        names = ", ".join(collector.unheard)
+        errors.print(f"no list of pairs yet from {names}: still asking (Ctrl+C stops)", markup=False)
+
+    notice = asyncio.get_running_loop().call_later(_QUIET_SECONDS, waiting)
+    try:
+        return await collector.choose(universe, quotes)
+    finally:
+        notice.cancel()
 
 
 def _stopped() -> "FetchReport":
@@ -214,7 +228,12 @@ def _show(report: "FetchReport") -> None:
         markup=False,
     )
     if report.interrupted:
-        output.print("stopped: what had arrived is written; run it again for the rest")
+        rest = f"; {len(report.unreached)} series were not fetched to the end" if report.unreached else ""
+        output.print(f"stopped: what had arrived is written{rest}; run it again for the rest", markup=False)
+    if report.empty:
+        names = ", ".join(f"{item.symbol}/{item.quote} {item.interval}" for item in report.empty[:_SHOWN])
+        more = f" and {len(report.empty) - _SHOWN} more" if len(report.empty) > _SHOWN else ""
+        output.print(f"  no candles since then: {names}{more}", markup=False)
     if report.unknown:
         output.print(f"  no exchange lists {', '.join(report.unknown)}", markup=False)
     if report.rules:
@@ -229,8 +248,10 @@ def _show(report: "FetchReport") -> None:
         )
     if len(doubted) > _SHOWN:
         output.print(f"  ... and {len(doubted) - _SHOWN} more doubted bars (--json shows all)")
-    for item in report.failed[:_SHOWN]:
+    unreached = {item.key for item in report.unreached}
+    failed = [item for item in report.failed if item.key not in unreached]
+    for item in failed[:_SHOWN]:
         reasons = "; ".join(str(error) for _, error in item.failures) or "it was not reached"
         output.print(f"  failed: {item.symbol}/{item.quote} {item.interval}: {reasons}", markup=False)
-    if len(report.failed) > _SHOWN:
-        output.print(f"  ... and {len(report.failed) - _SHOWN} more failures (--json shows all)")
+    if len(failed) > _SHOWN:
+        output.print(f"  ... and {len(failed) - _SHOWN} more failures (--json shows all)")

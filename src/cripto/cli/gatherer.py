@@ -9,9 +9,9 @@ import json
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from cripto.cli.collecting import collecting, stopping
+from cripto.cli.collecting import collecting, stopping, unless
 from cripto.cli.wiring import Installation
 from cripto.errors import CriptoError
 
@@ -26,8 +26,6 @@ UNIVERSE = "top:30"
 """What is fetched where CRIPTO_UNIVERSE is not set: enough to train on, in less than a minute."""
 CANDLES = 1000
 """How many of each series: enough to train on."""
-
-_Result = TypeVar("_Result")
 
 
 def main(anyway: bool) -> None:
@@ -53,7 +51,7 @@ async def _gather(parts: Installation, anyway: bool) -> None:
 
     settings = parts.settings
     with stopping() as stop:
-        found = await _unless(stop, _reach(parts))
+        found = await unless(stop, _reach(parts))
         if found is None:
             return
         _say("tried", failures=found)
@@ -68,7 +66,7 @@ async def _gather(parts: Installation, anyway: bool) -> None:
                 choice = await collector.choose(universe, settings.quotes)
                 return await collector.fetch(choice.targets, steps, CANDLES, stop=stop, told=_progress)
 
-            _say("fetched", **_outcome(await _failing(_unless(stop, first()))))
+            _say("fetched", **_outcome(await _failing(unless(stop, first()))))
             await Following(collector, universe, settings.quotes, steps, CANDLES, stop).run()
 
 
@@ -114,18 +112,6 @@ def _outcome(report: "FetchReport | str | None") -> dict[str, Any]:
 
 def _progress(progress: "Progress") -> None:
     _say("progress", done=progress.done, series=progress.series, candles=progress.candles)
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, _Result]) -> _Result | None:
-    """The result of ``work``, or ``None`` if it is told to stop before."""
-    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
-        return await working if working.done() else None
-    finally:
-        for task in (working, stopped):
-            task.cancel()
-        await asyncio.gather(working, stopped, return_exceptions=True)
 
 
 def _say(event: str, **values: object) -> None:

@@ -53,7 +53,7 @@ def _ensure_further(parts: Installation) -> None:
     """Train what an interval beside the default one lacks, if there are candles of it; say so if not."""
     try:
         if not parts.lake.series(parts.interval):
-            hint = "`cripto candles import` or `derive` them"
+            hint = "`cripto candles fetch`, `import` or `derive` them"
             errors.print(f"interval {parts.interval}: no candles yet; {hint}", markup=False)
             return
         errors.print(f"interval {parts.interval}:", markup=False)
@@ -124,7 +124,7 @@ def _fetch(gathering: Gathering) -> str | None:
             )
         )
     missing = f"; {fetched.failed} series are not whole ({fetched.reason})" if fetched.failed else ""
-    errors.print(f"fetched: {fetched.candles:,} candles of {fetched.series} assets{missing}", markup=False)
+    errors.print(f"fetched: {fetched.candles:,} candles of {fetched.series} series{missing}", markup=False)
     if fetched.series == 0 or fetched.failed == fetched.series:
         return f"nothing could be fetched ({fetched.reason})"
     return None

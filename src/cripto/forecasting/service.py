@@ -247,7 +247,7 @@ class PredictionService:
     def _board(self) -> Board:
         snapshot = self._snapshot
         if snapshot.release is None:
-            raise NoRelease
+            raise NoRelease(interval=self.interval.name)
         if snapshot.board is None:
             raise StorageUnavailable("the candles have not been read yet")
         return snapshot.board

@@ -20,9 +20,14 @@ _UNREACHABLE = (
     "error sending request",
     "timed out",
     "Connection refused",
-    "No space left",
     "request or response body error",
 )
+# by the words of the system: deltalake's own call these a file that cannot be parsed
+_NO_ROOM = {
+    "No space left": "the disk is full",
+    "quota exceeded": "the disk quota is used up",
+    "File too large": "a file would be larger than is allowed here",
+}
 _GONE = ("No such file", "not found", "NoSuchKey")
 _DATA_FILE = re.compile(r"[\w=/-]+-c\d+\.[\w.]*parquet")
 
@@ -58,6 +63,9 @@ def _of(error: Exception, table: str) -> CriptoError:
         return StorageDenied(f"{table}: the bucket does not exist")
     if status in {"400", "401", "403"} or any(sign in text for sign in _DENIED):
         return StorageDenied(f"{table}: access denied ({said})")
+    for sign, words in _NO_ROOM.items():
+        if sign in text:
+            return StorageUnavailable(f"{table} could not be written: {words}")
     if status.startswith("5") or any(sign in text for sign in _UNREACHABLE):
         return StorageUnavailable(f"{table}: {said}")
     if any(sign in text for sign in _GONE):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,6 +70,8 @@ class Collector:
         self._at_once = at_once
         self._batch = batch_rows, batch_seconds
         self.failures: dict[str, CriptoError] = {}
+        self.unheard: list[str] = []
+        """Exchanges whose lists are being waited for."""
 
     def now(self) -> datetime:
         """The time by the clock of the first exchange whose list was read; ours if there is none."""
@@ -78,17 +80,16 @@ class Collector:
     async def choose(self, universe: Universe, quotes: Sequence[str]) -> Choice:
         """Read every exchange's list, and choose; what could not be read is in ``failures``.
 
-        Of an exchange that fails, the list that was read before counts. Raises one of the failures, `RetryLater`
-        before others, if there is no list at all.
+        Of an exchange that fails, the list that was read before counts. If there is no list at all, raises the
+        failure of the only exchange, or all failures as one: `RetryLater` if one of them is, else `OperatorError`.
         """
-        self.failures = {}
+        self.failures, self.unheard = {}, list(self._desks)
         await asyncio.gather(
             *(self._look(desk, volumes=universe.top is not None) for desk in self._desks.values())
         )
         lists = {name: desk.listed for name, desk in self._desks.items() if desk.listed is not None}
         if not lists:
-            errors = sorted(self.failures.values(), key=lambda error: isinstance(error, RetryLater))
-            raise errors[-1]
+            raise _all_failed(self.failures)
         return choose(lists, universe, quotes)
 
     async def _look(self, desk: Desk, *, volumes: bool) -> None:
@@ -97,6 +98,8 @@ class Collector:
         except (ExchangeDenied, ExchangeUnavailable) as error:
             self.failures[desk.name] = error
             return
+        finally:
+            self.unheard.remove(desk.name)
         try:
             await asyncio.to_thread(
                 self._listings.update, lambda listings: listings.seen(desk.name, pairs, self._clock.now())
@@ -238,6 +241,14 @@ class Collector:
             await asyncio.to_thread(self._book.add, found, self.now())
         except CriptoError as error:
             _LOG.warning("what exchanges have not could not be remembered: %s", error)
+
+
+def _all_failed(failures: Mapping[str, CriptoError]) -> CriptoError:
+    errors = [failures[name] for name in sorted(failures)]
+    if len(errors) == 1:
+        return errors[0]
+    kind = RetryLater if any(isinstance(error, RetryLater) for error in errors) else OperatorError
+    return kind("no exchange gave its list of pairs: " + "; ".join(str(error) for error in errors))
 
 
 class _Pace:

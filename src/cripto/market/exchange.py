@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -302,7 +303,9 @@ def _client(name: str, clock: Clock, *, timeout: float, url: str | None, rate: f
     except ImportError as error:
         raise OperatorError("ccxt is not installed: it comes with cripto[collect]") from error
     if name not in ccxt.exchanges:
-        raise InvalidInput(f"{name!r} is no exchange that ccxt knows")
+        near = get_close_matches(name, ccxt.exchanges, n=3)
+        hint = f": is it {' or '.join(near)}?" if near else ""
+        raise InvalidInput(f"{name!r} is no exchange that ccxt knows{hint}")
 
     class Watched(getattr(ccxt, name)):  # type: ignore[misc]
         """The client, with each answer looked at before and after ccxt's own rules."""

@@ -101,7 +101,7 @@ class SeriesOutcome:
 class FetchReport:
     """A whole fetch. ``exchanges``: lists that could not be read; ``unknown``: assets that nobody lists.
 
-    ``interrupted``: it was told to stop; what had arrived was written. ``commits`` may include those of others.
+    ``interrupted``: it was told to stop; what had arrived was written. ``upserts``: how often it was written.
     """
 
     outcomes: list[SeriesOutcome] = field(default_factory=list)
@@ -115,6 +115,16 @@ class FetchReport:
     def failed(self) -> list[SeriesOutcome]:
         """Series of which something is missing that may yet be had."""
         return [item for item in self.outcomes if not item.complete]
+
+    @property
+    def unreached(self) -> list[SeriesOutcome]:
+        """Series that are not complete through no fault of an exchange: it was told to stop before."""
+        return [item for item in self.failed if self.interrupted and not item.failures]
+
+    @property
+    def empty(self) -> list[SeriesOutcome]:
+        """Series that were asked to the end, and of which there is no candle, here or there."""
+        return [item for item in self.outcomes if item.complete and item.last is None and not item.rules]
 
     def remedies(self) -> Iterator[str]:
         """What helps, for each series that is not complete, list that was not read and asset nobody lists."""

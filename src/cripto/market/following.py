@@ -91,6 +91,8 @@ class Following:
             _LOG.warning("no list could be read, those read before count: %s", error)
         for name, failure in self.collector.failures.items():
             _LOG.warning("the list of %s could not be read: %s", name, failure, extra={"exchange": name})
+        if self._choice.unknown:
+            _LOG.warning("no exchange lists %s", ", ".join(self._choice.unknown))
         self._listed = self.collector.now()
 
     def _recently(self, due: Sequence[Interval], now: datetime) -> Since:
@@ -127,6 +129,9 @@ class Following:
                     "failures": sum(not item.complete for item in mine),
                 },
             )
+        if report.rules or report.total("held_back"):
+            counts = {"quarantined": dict(report.rules), "held_back": report.total("held_back")}
+            _LOG.warning("candles were kept out", extra=counts)
         for exchange, reason in {(name, str(error)) for item in report.failed for name, error in item.failures}:
             _LOG.warning("an exchange failed: %s", reason, extra={"exchange": exchange})
         return report

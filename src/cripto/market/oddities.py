@@ -1,6 +1,7 @@
 """Bars that keep every rule and are odd all the same: what to look at, never what to throw away.
 
 The limits were chosen on 667,703 hourly and 66,741 daily candles of Binance; ``docs/candles.md`` has the figures.
+They are narrower than those of `cripto.market.suspicion`, which may keep a bar out (docs/adr/0019).
 """
 
 import math

@@ -1,9 +1,10 @@
 """Which series to collect: the assets that are wanted, each in one quote, and the exchanges that list it there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cripto.domain.universe import Universe
+from cripto.market.identity import RENAMES, listed_asset
 from cripto.market.listings import series_of_pairs
 from cripto.market.source import Pair
 
@@ -71,12 +72,14 @@ def choose(lists: Mapping[str, Sequence[Pair]], universe: Universe, quotes: Sequ
     """Choose series from what exchanges list; ``lists`` and ``quotes`` are in order of preference.
 
     An asset is collected in the first quote in which it is traded (where it is traded no more, in which it is
-    listed, if it was named). Exchanges that trade it come before those that only list it. Raises nothing.
+    listed, if it was named). Exchanges that trade it come before those that only list it. An asset may be named
+    by a multiple of it, or by the name it had before, if nobody lists that any more. Raises nothing.
     """
     offered = _offered(lists)
-    named = set(universe.assets)
+    assets = {asset for asset, _ in offered}
+    named = {name: _meant(name, assets) for name in universe.assets}
     targets = []
-    for symbol in sorted(named or {asset for asset, _ in offered}):
+    for symbol in sorted(set(named.values()) if named else assets):
         target = _target(symbol, offered, quotes, wanted=bool(named))
         if target is not None:
             targets.append(target)
@@ -85,7 +88,13 @@ def choose(lists: Mapping[str, Sequence[Pair]], universe: Universe, quotes: Sequ
             (target for target in targets if target.symbol not in PEGGED), key=lambda target: _rank(target, quotes)
         )
         targets = sorted(ranked[: universe.top], key=lambda target: target.symbol)
-    return Choice(tuple(targets), tuple(sorted(named - {target.symbol for target in targets})))
+    found = {target.symbol for target in targets}
+    return Choice(tuple(targets), tuple(sorted(name for name, symbol in named.items() if symbol not in found)))
+
+
+def _meant(name: str, assets: Collection[str]) -> str:
+    symbol = name if name in assets else listed_asset(name)[0]
+    return symbol if symbol in assets else RENAMES.get(symbol, symbol)
 
 
 def _offered(lists: Mapping[str, Sequence[Pair]]) -> dict[tuple[str, str], list[Offer]]:

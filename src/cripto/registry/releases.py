@@ -85,7 +85,7 @@ class ReleaseRegistry(Publications):
         self.check_signer()
         current = self._pointer(interval, default_interval)
         if current is None:
-            raise NoRelease(f"no release of interval {interval} is promoted")
+            raise NoRelease(f"no release of interval {interval} is promoted", interval=interval)
         target = current.moved_back(clock.now())
         try:
             found = self._proven(target.release).interval
@@ -114,7 +114,7 @@ class ReleaseRegistry(Publications):
                     return version
             except ReleaseRefused as error:
                 refused = refused or error
-        raise refused or NoRelease(f"there is no release of interval {interval}")
+        raise refused or NoRelease(f"there is no release of interval {interval}", interval=interval)
 
     def checked(self, version: ReleaseVersion, interval: str, how: str) -> ReleaseVersion:
         """``version``, if it is there and of ``interval``; ``how`` it was named. Raises `ReleaseRefused`."""

@@ -113,6 +113,11 @@ def _interval_not_served(error: IntervalNotServed) -> tuple[str, Mapping[str, An
     )
 
 
+def _no_release(error: NoRelease) -> tuple[str, Mapping[str, Any]]:
+    of = "" if error.interval is None else f" de {error.interval}"
+    return f"Ainda não há modelos{of} carregados. Tente de novo em breve.", {}
+
+
 def _unknown_release(error: UnknownRelease) -> tuple[str, Mapping[str, Any]]:
     return f"Não há release {error.version}.", {}
 
@@ -169,7 +174,7 @@ TABLE: Mapping[type[CriptoError], Row] = {
         503,
         "sem-release",
         "Nenhuma release carregada",
-        _says("Ainda não há modelos carregados. Tente de novo em breve."),
+        _no_release,
     ),
     StorageUnavailable: Row(
         503,

@@ -151,6 +151,14 @@ def test_a_store_without_candles_has_nothing_to_optimize(cripto: Command, store:
     assert (result.code, result.out.strip()) == (0, "there are no candles yet")
 
 
+def test_a_store_without_candles_has_nothing_to_check_or_to_derive_from(cripto: Command, store: str) -> None:
+    checked = cripto("candles", "check", "--interval", "1h")
+    assert (checked.code, checked.out.strip()) == (0, "there are no candles here yet")
+    derived = cripto("candles", "derive", "--from", "1h", "--to", "4h", "--since", "2025-01-01")
+    assert derived.code == 0
+    assert derived.out.splitlines()[1:] == ["there are no candles of 1h since 2025-01-01 00:00"]
+
+
 def test_files_younger_than_a_week_are_never_removed(cripto: Command, store: str) -> None:
     assert cripto("candles", "optimize", "--keep-days", "6").code == 2
 

@@ -69,7 +69,7 @@ def test_an_empty_store_is_told_what_to_do(cripto: Command, store: str) -> None:
     result = cripto("doctor")
     assert result.code == 1
     assert "cripto train" in result.out
-    assert "cripto candles import" in result.out
+    assert "bring some with `cripto candles fetch` or `import`" in result.out
 
 
 def test_a_changed_file_fails_integrity_and_models(cripto: Command, filled: str) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -125,7 +126,7 @@ def test_an_exchange_that_refuses_us_is_told_and_no_fault_where_another_has_all(
             "candles", "fetch", "--exchange", f"binance={server.url}", "--exchange", f"kraken={other.url}"
         )
     assert result.code == 0, result.out
-    assert "binance is left out" in result.err
+    assert "left out: binance refuses us" in result.err
     assert open_lake(store).read("1d")["source"].unique().to_list() == ["kraken"]
 
 
@@ -141,12 +142,15 @@ def test_told_to_stop_it_writes_what_has_arrived(cripto: Command, configured: Ex
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    result = cripto("candles", "fetch", "--json")
+    result = cripto("candles", "fetch")
     thread.join()
     assert result.code == 75
-    report = json.loads(result.out)
-    assert report["interrupted"]
-    assert 0 < report["inserted"] == open_lake(store).read("1d").height < 100 * (COUNT - 1)
+    told = re.search(r"(\d+) candles new", result.out)
+    assert told
+    assert 0 < int(told[1]) == open_lake(store).read("1d").height < 100 * (COUNT - 1)
+    assert re.search(r"stopped: what had arrived is written; \d+ series were not fetched to the end", result.out)
+    # nobody failed
+    assert "failed" not in result.out
     # the handler is gone: the next signal is Python's again
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -179,9 +183,11 @@ def test_told_to_stop_while_it_follows_it_ends_with_nothing_wrong(
         (["--symbols", "B/T"], "a universe is"),
         (["--since", "yesterday"], "--since is a date"),
         (["--since", "0"], "--since is a date"),
+        (["--since", "2999-12-31"], "--since is still to come"),
         (["--interval", "3d"], "unknown interval"),
         (["--exchange", "Bi nance"], "an exchange is"),
         (["--exchange", "nowhere"], "no exchange that ccxt knows"),
+        (["--exchange", "binanc"], "is it binance"),
         (["--exchange", "binance=ftp://x"], "an exchange is"),
     ],
 )
@@ -201,6 +207,37 @@ def test_without_an_exchange_there_is_nothing_to_fetch_from(
     result = cripto("candles", "fetch")
     assert result.code == 3
     assert "no exchange is configured" in result.err
+
+
+def test_where_every_exchange_fails_each_reason_is_told_once(
+    cripto: Command, server: ExchangeServer, store: str
+) -> None:
+    with exchange_server("kraken", server.book) as other:
+        server.faults.append(Fault(denied(451), None, ALWAYS))
+        other.faults.append(Fault(slow_down(429, "7200"), None, ALWAYS))
+        result = cripto(
+            "candles", "fetch", "--exchange", f"binance={server.url}", "--exchange", f"kraken={other.url}"
+        )
+    # one of them may answer later
+    assert result.code == 75
+    assert "cripto: no exchange gave its list of pairs: binance refuses us" in result.err
+    assert result.err.count("kraken gave no usable answer") == result.err.count("binance refuses us") == 1
+
+
+def test_a_wait_for_lists_is_told_with_whom_it_is_for(
+    cripto: Command, configured: ExchangeServer, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cripto.cli.fetch._QUIET_SECONDS", 0.05)
+    configured.hang = 0.1
+    result = cripto("candles", "fetch", "--symbols", "BTC", "--since", "3")
+    assert result.code == 0
+    assert "no list of pairs yet from binance: still asking" in result.err
+
+
+def test_a_series_without_any_candle_is_told(cripto: Command, configured: ExchangeServer, store: str) -> None:
+    result = cripto("candles", "fetch", "--symbols", "BTC", "--interval", "1h", "--interval", "1d", "--since", "3")
+    assert result.code == 0
+    assert "no candles since then: BTC/USDT 1h\n" in result.out
 
 
 def test_an_outage_that_passes_is_not_seen(cripto: Command, configured: ExchangeServer, store: str) -> None:

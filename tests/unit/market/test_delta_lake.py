@@ -1,4 +1,5 @@
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from cripto.errors import (
     StorageUnavailable,
     WriteConflict,
 )
+from cripto.market._delta_errors import translated
 from cripto.market.lake import DeltaLake, MemoryLake, open_lake
 from tests.doubles.candles import random_walk
 from tests.doubles.faulty_s3 import Fault, faulty_s3
@@ -243,6 +245,37 @@ def test_a_server_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(StorageUnavailable):
         open_lake("s3://bucket").read("1d")
+
+
+def test_a_file_that_finds_no_room_is_told_as_such_and_the_table_stays_as_it_was(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path)
+    lake.upsert(random_walk(["BTC"], 3))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(StorageUnavailable, match="could not be written: a file would be larger"):
+            lake.upsert(random_walk(["BTC", "ETH"], 500))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert lake.read("1d").height == 3
+    assert lake.upsert(random_walk(["BTC", "ETH"], 500)).inserted == 997
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        # what deltalake 1.6 says on a tmpfs that is full
+        (
+            "Failed to parse parquet: External: Generic LocalFileSystem error: Unable to copy data to file: "
+            "No space left on device (os error 28)",
+            "the disk is full",
+        ),
+        ("Generic LocalFileSystem error: Disk quota exceeded (os error 122)", "the disk quota is used up"),
+    ],
+)
+def test_a_full_disk_is_called_one(said: str, told: str) -> None:
+    with pytest.raises(StorageUnavailable, match=f"^table could not be written: {told}$"), translated("table"):
+        raise OSError(said)
 
 
 def test_memory_opens_the_twin_and_anything_unknown_is_refused() -> None:

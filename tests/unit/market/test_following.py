@@ -48,7 +48,9 @@ class ToyLake(MemoryLake):
 class Watch:
     """A toy exchange with minutes of two coins, followed until ``until``; ``at`` does things at given times."""
 
-    def __init__(self, *, skew: float = 0.0, minutes: int = 400, chance: float = 0.0) -> None:
+    def __init__(
+        self, *, skew: float = 0.0, minutes: int = 400, chance: float = 0.0, universe: str = "all"
+    ) -> None:
         self.clock = FixedClock(BEGIN - timedelta(seconds=skew))
         self.waits = Waits(self.clock, self._woke)
         book = random_walk(["BTC", "ETH"], minutes, MINUTE, volatility=0.001)
@@ -58,6 +60,7 @@ class Watch:
         self.events: list[tuple[datetime, Callable[[], None]]] = []
         self.intervals: list[Interval] = [MINUTE]
         self.chance = chance
+        self.universe = parse_universe(universe)
         self._stop = asyncio.Event()
         self._until = BEGIN
 
@@ -69,7 +72,7 @@ class Watch:
             collector = Collector([self.source], self.lake, MemoryStore(), clock=self.clock, sleep=self.waits)
             following = Following(
                 collector,
-                parse_universe("all"),
+                self.universe,
                 ["USDT"],
                 self.intervals,
                 20,
@@ -174,6 +177,17 @@ def test_neither_a_failing_exchange_nor_a_failing_store_ends_it(caplog: pytest.L
     assert beats[-1].__dict__["interval"] == "1m"
     assert beats[-1].__dict__["candles"] == 2
     assert 2 <= beats[-1].__dict__["seconds_after_close"] < 6
+
+
+def test_what_is_kept_out_and_what_nobody_lists_is_said_while_it_follows(caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch(universe="BTC,NADA")
+    bad = pl.col("time") == MINUTE.floor(BEGIN) + timedelta(minutes=2)
+    book = watch.source.book
+    watch.source.book = book.with_columns(volume=pl.when(bad).then(-1.0).otherwise("volume"))
+    watch.follow(5)
+    assert "no exchange lists NADA" in caplog.text
+    kept_out = [record.__dict__ for record in caplog.records if record.message == "candles were kept out"]
+    assert {"negative_volume": 1} in [record["quarantined"] for record in kept_out]
 
 
 def test_nothing_at_all_at_the_beginning_is_tried_again_within_the_minute() -> None:

@@ -1,3 +1,4 @@
+import math
 from datetime import timedelta
 
 import polars as pl
@@ -6,6 +7,7 @@ import pytest
 from cripto.domain.interval import INTERVALS, Interval
 from cripto.market.oddities import ODDITIES, ODDITY_SCHEMA, RUN_RULES, least_run, move_limit, odd_bars, run_flag
 from cripto.market.oddities import with_previous as with_previous_of
+from cripto.market.suspicion import OPEN_JUMP, Close, close_jump, doubt
 from tests.doubles.candles import DAILY, HOURLY, START, random_walk
 
 
@@ -34,6 +36,21 @@ def test_limits_double_in_a_day_and_grow_with_the_interval() -> None:
     assert move_limit(HOURLY) == pytest.approx(1.2214, abs=1e-4)
     assert move_limit(DAILY) == pytest.approx(1.995, abs=1e-3)
     assert move_limit(HOURLY, 24) == pytest.approx(move_limit(DAILY))
+
+
+@pytest.mark.parametrize("interval", INTERVALS.values(), ids=str)
+@pytest.mark.parametrize("skip", [0, 1, 23, 999])
+@pytest.mark.parametrize("up", [True, False])
+def test_what_a_fetch_doubts_a_check_shows(interval: Interval, skip: int, up: bool) -> None:
+    """The bounds are two, chosen for two purposes; nothing that is doubted may look ordinary afterwards."""
+    wide = 1.001 * close_jump(interval) ** math.sqrt(skip + 1)
+    moves = [(1.0, wide)] + ([(1.001 * OPEN_JUMP, 1.0)] if skip == 0 else [])
+    for opened, close in moves:
+        first, last = (100 * opened, 100 * close) if up else (100 / opened, 100 / close)
+        rows = bars(QUIET, (first, max(first, last), min(first, last), last, 5.0), interval=interval, skip=skip)
+        bar = rows.row(1, named=True)
+        assert doubt(bar, Close(bar["last_time"], bar["last_close"]), interval) is not None
+        assert {rule for rule, _ in found(rows, interval)} & {"jump", "break"}
 
 
 def test_an_ordinary_day_is_not_odd() -> None:

@@ -57,6 +57,14 @@ def test_who_trades_it_comes_before_who_only_lists_it() -> None:
     assert offers(choice) == {"BTC/USDT": ["two:BTC/USDT", "one:BTC/USDT"]}
 
 
+def test_an_asset_may_be_named_by_a_multiple_or_by_a_name_it_had() -> None:
+    pairs = [Pair("1000SATS", "USDT"), Pair("POL", "USDT"), Pair("EOS", "USDT", active=False), Pair("A", "USDT")]
+    choice = chosen("1000sats,MATIC,POL,EOS,1000NADA", one=pairs)
+    # a name that is still listed is taken at its word
+    assert [target.symbol for target in choice.targets] == ["EOS", "POL", "SATS"]
+    assert choice.unknown == ("1000NADA",)
+
+
 def test_named_assets_are_chosen_where_they_are_only_listed_and_others_are_unknown() -> None:
     choice = chosen("LUNA,BTC,NADA,EURX", one=[Pair("LUNA", "USDT", active=False), Pair("EURX", "JPY")])
     assert offers(choice) == {"LUNA/USDT": ["one:LUNA/USDT"]}

@@ -144,14 +144,15 @@ def test_an_interval_without_a_release_leaves_the_others_alone() -> None:
     Services(houses.service, [houses.hourly]).refresh_all()
     client = Client(houses.app())
     assert client.get("/symbol/BTC").status_code == 200
-    problem(client.get("/symbol/BTC?intervalo=1h"), 503, "sem-release")
-    problem(client.get("/predictions?ativos=BTC&intervalo=1h"), 503, "sem-release")
-    problem(client.get("/symbols?intervalo=1h"), 503, "sem-release")
+    told = "Ainda não há modelos de 1h carregados. Tente de novo em breve."
+    for path in ("/symbol/BTC?intervalo=1h", "/predictions?ativos=BTC&intervalo=1h", "/symbols?intervalo=1h"):
+        assert problem(client.get(path), 503, "sem-release")["detail"] == told
     health = client.get("/health")
     value = health.json()
     assert (health.status_code, value["status"], value["total_models"]) == (200, "degraded", 5)
     (found,) = value["degraded"]
     assert (found["interval"], found["part"], found["reason"]) == ("1h", "release", "sem-release")
+    assert found["detail"] == told
     assert [(one["interval"], one["status"], one["release"]) for one in value["intervals"]] == [
         ("1d", "healthy", VERSION),
         ("1h", "unhealthy", None),

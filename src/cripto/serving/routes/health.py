@@ -106,7 +106,7 @@ def _degradations(status: Status, *, alive: bool) -> list[Degradation]:
         told = problem_of(problem.error)
         find(problem.part, told.slug, told.detail)
     if alive and not status.models and all(problem.part != "release" for problem in status.problems):
-        told = problem_of(NoRelease())
+        told = problem_of(NoRelease(interval=status.interval.name))
         find("release", told.slug, told.detail)
     # a name that is not understood was never meant for us: it is listed, and no reason to worry
     if files := [item.file for item in status.refused if item.file is not None and item.release]:

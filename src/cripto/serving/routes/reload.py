@@ -44,7 +44,7 @@ def reload_route(router: APIRouter, context: Context) -> None:
         name = context.services.default.interval.name
         status, error = result.statuses[name], result.failures.get(name)
         if error is not None or status.release is None:
-            problem = reload_failed(error or NoRelease(), status.release)
+            problem = reload_failed(error or NoRelease(interval=name), status.release)
             return problem_response(request, problem)
         answer = Reloaded(
             message="Modelos recarregados com sucesso",
