@@ -21,7 +21,7 @@ from tests.integration.live import until
 from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, candles, draft
 
 
-@pytest.fixture(params=["folder", "s3_bucket"])
+@pytest.fixture(params=["folder", pytest.param("s3_bucket", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str, str]]:
     """The URL of a store, and the environment that another process needs to reach it."""
     if request.param == "folder":

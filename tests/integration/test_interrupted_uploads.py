@@ -27,7 +27,9 @@ WRITES = 11
 Opener = Callable[[], ObjectStore]
 
 
-@pytest.fixture(params=["folder", "s3", "radosgw"])
+@pytest.fixture(
+    params=["folder", pytest.param("s3", marks=pytest.mark.slow), pytest.param("radosgw", marks=pytest.mark.slow)]
+)
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Opens the same empty store, each time anew, as another process would."""
     if request.param == "folder":

@@ -77,6 +77,7 @@ def test_the_same_works_with_the_store_on_s3(tmp_path: Path, s3_bucket: str, can
     assert not (tmp_path / "var").exists()
 
 
+@pytest.mark.slow
 def test_a_release_published_meanwhile_is_taken_up_by_the_running_server(tmp_path: Path, candles: Path) -> None:
     env = {"CRIPTO_STORE": (tmp_path / "store").as_uri(), "CRIPTO_REFRESH_SECONDS": "0.2"}
     assert command("candles", "import", candles, env=env, cwd=tmp_path).returncode == 0

@@ -71,6 +71,7 @@ def test_release_trained_in_a_folder_is_served(tmp_path: Path) -> None:
     check_served(*train_into(tmp_path.as_uri(), random_walk(["BTC", "ETH"], 300)))
 
 
+@pytest.mark.slow
 def test_release_trained_on_s3_is_served(s3_bucket: str) -> None:
     check_served(*train_into(f"s3://{s3_bucket}/there", random_walk(["BTC", "ETH"], 300)))
 
@@ -100,6 +101,7 @@ def _train_on(file: Path, interval: str, folds: int = 5) -> tuple[ReleaseRegistr
     return registry, train(lake_of(candles), registry, plan, FixedClock(NOW))
 
 
+@pytest.mark.slow
 def test_real_daily_candles_give_a_release_that_claims_no_more_than_it_knows(daily_file: Path) -> None:
     registry, result = _train_on(daily_file, "1d", folds=2)  # five take a minute; the slow suite has them
     training = result.manifest.training

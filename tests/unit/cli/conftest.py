@@ -1,7 +1,8 @@
 """The command line as a user types it, in this process so that it is quick; and a store to type it at."""
 
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,3 +63,16 @@ def filled(store: str) -> str:
     open_lake(store).upsert(random_walk(["BTC", "ETH"], 120))
     publish_toy_release(open_store(store), spec=default_spec(), version="20250729-2130", clock=FixedClock(CREATED))
     return store
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_they_were() -> Iterator[None]:
+    """Commands that log set the process up for it."""
+    names = ("", "uvicorn", "uvicorn.error", "uvicorn.access", "botocore", "boto3", "urllib3", "asyncio")
+    before = [(logging.getLogger(name), logging.getLogger(name).__dict__.copy()) for name in names]
+    handlers = [logger.handlers[:] for logger, _ in before]
+    yield
+    for (logger, state), kept in zip(before, handlers, strict=True):
+        logger.__dict__.update(state)
+        logger.handlers[:] = kept
+        logger.manager._clear_cache()  # type: ignore[attr-defined]

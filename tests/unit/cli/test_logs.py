@@ -1,24 +1,11 @@
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from cripto.cli.logs import JsonLines, configure_logging
-
-
-@pytest.fixture(autouse=True)
-def loggers_as_they_were() -> Iterator[None]:
-    names = ("", "uvicorn", "uvicorn.error", "uvicorn.access", "botocore", "boto3", "urllib3", "asyncio")
-    before = [(logging.getLogger(name), logging.getLogger(name).__dict__.copy()) for name in names]
-    handlers = [logger.handlers[:] for logger, _ in before]
-    yield
-    for (logger, state), kept in zip(before, handlers, strict=True):
-        logger.__dict__.update(state)
-        logger.handlers[:] = kept
-        logger.manager._clear_cache()  # type: ignore[attr-defined]
 
 
 def test_a_server_logs_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
