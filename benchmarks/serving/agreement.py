@@ -3,10 +3,15 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from benchmarks.serving.outcome import Unmeasured
 from benchmarks.serving.process import Server
+from cripto.domain.calibration import Calibration
+from cripto.forecasting.calibration import calibrate
 
 __all__ = ["check_agreement", "differences"]
 
@@ -15,8 +20,16 @@ _PROBABILITY = 1e-8
 """Ours are rounded to 10 significant digits, and to 9 decimals; the ONNX forms agree to about 1e-15."""
 
 
-def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """What of two answers for one asset differs by more than rounding; empty if nothing does."""
+_RAW: Mapping[str, Calibration] = MappingProxyType({})
+
+
+def differences(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], calibrations: Mapping[str, Calibration] = _RAW
+) -> list[str]:
+    """What of two answers for one asset differs by more than rounding; empty if nothing does.
+
+    The naive server tells raw probabilities: those of the models in ``calibrations`` are compared calibrated.
+    """
     wrong = [
         f"{field}: {ours.get(field)!r} and {theirs.get(field)!r}"
         for field in ("ativo", "timestamp", "total_modelos")
@@ -34,14 +47,20 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
         if one["tipo"] == "regressor":
             same = math.isclose(one["predicao"], other["predicao"], rel_tol=_PRICE)
         else:
-            near = math.isclose(one["probabilidade"], other["probabilidade"], rel_tol=0, abs_tol=_PROBABILITY)
-            same = near and one["predicao"] == other["predicao"]
+            probability, rises = other["probabilidade"], other["predicao"]
+            if name in calibrations:
+                probability = float(calibrate(np.array([probability]), calibrations[name])[0])
+                rises = int(probability > 0.5)
+            near = math.isclose(one["probabilidade"], probability, rel_tol=0, abs_tol=_PROBABILITY)
+            same = near and one["predicao"] == rises
         if not same:
             wrong.append(f"{name}: {one} and {other}")
     return wrong
 
 
-def check_agreement(ours: Server, naive: Server, assets: Iterable[str]) -> int:
+def check_agreement(
+    ours: Server, naive: Server, assets: Iterable[str], calibrations: Mapping[str, Calibration] = _RAW
+) -> int:
     """Compare the answers for every asset and return how many there were; raise `Unmeasured` if any differs."""
     compared = 0
     for asset in assets:
@@ -52,7 +71,7 @@ def check_agreement(ours: Server, naive: Server, assets: Iterable[str]) -> int:
             raise Unmeasured(
                 f"{asset} is answered with {mine.status} by us and {other.status} by the naive server"
             )
-        if wrong := differences(json.loads(mine.body), json.loads(other.body)):
+        if wrong := differences(json.loads(mine.body), json.loads(other.body), calibrations):
             raise Unmeasured(f"the naive server computes something else for {asset}: {'; '.join(wrong)}")
         compared += 1
     if not compared:

@@ -93,7 +93,8 @@ def _rows(bench: Bench, stack: ExitStack, left_out: dict[str, str]) -> tuple[lis
     if bare.get(_BTC).body != answer.body:
         raise Unmeasured("the bare application does not answer with our bytes")
     assets = sorted({one.symbol for one in open_lake(stores.real.as_uri()).series("1d")})
-    same = check_agreement(ours, naive, assets)
+    calibrations = {model.name: model.calibration for model in stores.release.models if model.calibration}
+    same = check_agreement(ours, naive, assets, calibrations)
     rows = [
         Row(WARM, ours),
         Row(BARE, bare),

@@ -3,9 +3,12 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.serving.agreement import differences
+from cripto.domain.calibration import Calibration
+from cripto.forecasting.calibration import calibrate
 
 OURS: dict[str, Any] = {
     "ativo": "BTC",
@@ -48,3 +51,15 @@ def test_rounding_is_no_difference() -> None:
 )
 def test_anything_more_is(theirs: dict[str, Any]) -> None:
     assert differences(OURS, theirs)
+
+
+def test_raw_probabilities_are_compared_calibrated() -> None:
+    calibration = Calibration(shift=0.25, slope=0.5)
+    raw = 0.45
+    served = float(calibrate(np.array([raw]), calibration)[0])
+    assert served > 0.5
+    ours = other("classifier_rf", "probabilidade", served)
+    theirs = other("classifier_rf", "probabilidade", raw)
+    theirs["modelos"]["classifier_rf"]["predicao"] = 0
+    assert differences(ours, theirs, {"classifier_rf": calibration}) == []
+    assert differences(ours, theirs)
