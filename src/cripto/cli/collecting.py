@@ -10,8 +10,9 @@ from cripto.cli.wiring import Installation
 
 if TYPE_CHECKING:
     from cripto.market.collector import Collector
+    from cripto.market.exchange import Exchange
 
-__all__ = ["collecting", "stopping", "unless"]
+__all__ = ["collecting", "exchanges", "stopping", "unless"]
 
 # As many as the collector has under way: at a quarter of a second an answer, fewer would not reach the rate limit.
 _AT_ONCE = 8
@@ -27,14 +28,24 @@ async def collecting(
     Raises `InvalidInput` for a name that is no exchange's, `OperatorError` where ccxt is not installed.
     """
     from cripto.market.collector import Collector
+
+    chosen = parts.settings.exchange_entries if entries is None else entries
+    async with exchanges(parts, chosen, concurrency=_AT_ONCE) as sources:
+        yield Collector(sources, parts.lake, parts.store, clock=parts.clock)
+
+
+@asynccontextmanager
+async def exchanges(
+    parts: Installation, entries: Sequence[tuple[str, str | None]], **options: Any
+) -> "AsyncIterator[list[Exchange]]":
+    """Yield a client of each of ``entries``, made with ``options``; close their connections. Raises as above."""
     from cripto.market.exchange import Exchange
 
     async with AsyncExitStack() as stack:
-        sources = [
-            await stack.enter_async_context(Exchange(name, clock=parts.clock, url=url, concurrency=_AT_ONCE))
-            for name, url in (parts.settings.exchange_entries if entries is None else entries)
+        yield [
+            await stack.enter_async_context(Exchange(name, clock=parts.clock, url=url, **options))
+            for name, url in entries
         ]
-        yield Collector(sources, parts.lake, parts.store, clock=parts.clock)
 
 
 @contextmanager

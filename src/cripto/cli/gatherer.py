@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cripto.cli.collecting import collecting, stopping, unless
+from cripto.cli.collecting import collecting, exchanges, stopping, unless
 from cripto.cli.wiring import Installation
 from cripto.errors import CriptoError
 
@@ -72,20 +72,12 @@ async def _gather(parts: Installation, anyway: bool) -> None:
 
 async def _reach(parts: Installation) -> dict[str, str | None]:
     """Why each exchange gave no answer; ``None`` for those that did."""
-    from contextlib import AsyncExitStack
-
-    from cripto.market.exchange import Exchange
     from cripto.market.patience import Patience
     from cripto.market.reaching import reach
 
     once = Patience(attempts=1, total=0.0)
-    async with AsyncExitStack() as stack:
-        sources = [
-            await stack.enter_async_context(
-                Exchange(name, clock=parts.clock, url=url, patience=once, timeout=REACH_SECONDS)
-            )
-            for name, url in parts.settings.exchange_entries
-        ]
+    entries = parts.settings.exchange_entries
+    async with exchanges(parts, entries, patience=once, timeout=REACH_SECONDS) as sources:
         return dict(await reach(sources, REACH_SECONDS))
 
 
