@@ -21,7 +21,7 @@ from cripto.training.leaks import Builder
 from cripto.training.splits import to_datetime
 from cripto.training.targets import next_log_return
 
-__all__ = ["Dataset", "build_dataset", "labelled_rows", "read_candles"]
+__all__ = ["Dataset", "build_dataset", "dataset_of", "labelled_rows", "read_candles"]
 
 _NOTHING_LISTED = Listings()
 # no symbol holds a blank
@@ -78,7 +78,12 @@ def build_dataset(
     candles: pl.DataFrame, spec: FeatureSpec, interval: Interval, build: Builder = build_features
 ) -> Dataset:
     """Features and target of every candle that has both; raise `TrainingRefused` if none has, or nothing moves."""
-    rows = labelled_rows(candles, spec, interval, build).sort("time", "symbol")
+    return dataset_of(labelled_rows(candles, spec, interval, build), candles, spec)
+
+
+def dataset_of(rows: pl.DataFrame, candles: pl.DataFrame, spec: FeatureSpec) -> Dataset:
+    """The `labelled_rows` of ``candles`` as a matrix; `TrainingRefused` if there is none, or nothing moves."""
+    rows = rows.sort("time", "symbol")
     if rows.is_empty():
         longest = max(_parts_apart(candles)[0].group_by("symbol").len()["len"].to_list(), default=0)
         raise TrainingRefused(
