@@ -94,7 +94,7 @@ def train(
 
     report(_LEAKS, 0, 1)
     look_ahead(candles, spec, interval, build, seed=plan.seed)
-    quotes = dict(candles.select("symbol", "quote").unique().iter_rows())
+    quotes = dict(candles.select("symbol", "quote").unique().sort("symbol").iter_rows())
     del candles, reading  # hundreds of megabytes with a million rows, and no longer needed
     report(_LEAKS, 1, 1)
 
@@ -131,6 +131,7 @@ def train(
     training = {
         **summary,
         "assets": {name: {"quote": quotes[name], "rows": rows} for name, rows in summary["assets"].items()},
+        "left_out": sorted(quotes.keys() - summary["assets"].keys()),
         "candles": described,
         "interval": plan.interval,
         "quotes": list(plan.quotes),
