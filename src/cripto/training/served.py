@@ -137,7 +137,7 @@ def fit_numbers(dataset: Dataset, values: Mapping[str, Floats], stop: int | None
     names = [name for name in SCALING if name in dataset.names]
     places = np.array([dataset.names.index(name) for name in names], dtype=np.intp)
     features = dataset.features[np.ix_(rows, places)]
-    centre = centre_of(rose, time)
+    centre = centre_of(dataset.log_return[:stop], time)
     with one_thread():
         for name, column in values.items():
             told = column[rows]
