@@ -13,7 +13,7 @@ from tests.deploy.manifests import OVERLAYS, ROOT, rendered
 CHECKOV = ROOT / ".tools" / "checkov" / "bin" / "checkov"
 CONFIG = ROOT / "k8s" / ".checkov.yaml"
 TAG_IS_NOT_FIXED = "CKV_K8S_14"
-"""True of everything but production: the seed's own command builds ``:latest``, and so does whoever tries it out."""
+"""True of everything but production: the seed's own command builds ``:latest``."""
 
 
 def found(text: str, folder: Path) -> Any:

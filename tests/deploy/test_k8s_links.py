@@ -103,6 +103,39 @@ def test_the_ingress_leads_to_the_service_and_keeps_metrics_inside(overlay: str)
     assert ingress["metadata"]["annotations"]["alb.ingress.kubernetes.io/healthcheck-path"] == "/health"
 
 
+def test_the_ingress_is_of_a_class_that_is_there_and_as_open_as_it_says(overlay: str) -> None:
+    objects = built(overlay)
+    if overlay.endswith("dev"):
+        assert of_kind(objects, "IngressClass") == []
+        return
+    ingress = named(objects, "Ingress", API)
+    kind = named(objects, "IngressClass", ingress["spec"]["ingressClassName"])
+    parameters = named(objects, kind["spec"]["parameters"]["kind"], kind["spec"]["parameters"]["name"])
+    assert parameters["apiVersion"].split("/")[0] == kind["spec"]["parameters"]["apiGroup"]
+    # Auto Mode goes by the class, the AWS Load Balancer Controller by the annotation
+    scheme = ingress["metadata"]["annotations"]["alb.ingress.kubernetes.io/scheme"]
+    assert parameters["spec"]["scheme"] == scheme
+    assert scheme == ("internet-facing" if overlay.endswith("production") else "internal")
+
+
+def test_whoever_is_open_to_the_internet_is_so_by_https(overlay: str) -> None:
+    for ingress in of_kind(built(overlay), "Ingress"):
+        notes = ingress["metadata"]["annotations"]
+        if notes["alb.ingress.kubernetes.io/scheme"] == "internet-facing":
+            assert "HTTPS" in notes["alb.ingress.kubernetes.io/listen-ports"]
+            assert notes["alb.ingress.kubernetes.io/ssl-redirect"] == "443"
+            assert "TLS13" in notes["alb.ingress.kubernetes.io/ssl-policy"]
+            # by which the certificate is found
+            assert all(rule["host"] for rule in ingress["spec"]["rules"])
+
+
+def test_somebody_trains_and_in_production_it_is_glue(overlay: str) -> None:
+    suspended = {
+        job["metadata"]["name"]: job["spec"].get("suspend", False) for job in of_kind(built(overlay), "CronJob")
+    }
+    assert suspended == {COLLECTOR: overlay.endswith("dev"), TRAINER: overlay != "k8s"}
+
+
 def test_images_are_the_two_of_the_dockerfile(overlay: str) -> None:
     images = {name: template["spec"]["containers"][0]["image"] for name, template in pods(built(overlay))}
     repositories = {name: image.rpartition(":")[0].rpartition("/")[2] for name, image in images.items()}

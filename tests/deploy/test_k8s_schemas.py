@@ -1,8 +1,8 @@
 """Every object is one that Kubernetes would take, by its own schemas, unknown fields refused.
 
-The Prometheus operator's two kinds have a schema in no package that is at hand: theirs are written out here, as far
-as the manifests use them, and refuse every other field. Neither these nor Kubernetes' own see what only an API server
-checks: names are looked at here, quantities in test_k8s_hardening.py.
+No package at hand has schemas of the Prometheus operator's two kinds and of EKS's one: theirs are written out
+here, as far as the manifests use them, and refuse every other field. Neither these nor Kubernetes' own see what
+only an API server checks: names are looked at here, quantities in test_k8s_hardening.py.
 """
 
 import re
@@ -33,18 +33,19 @@ def some(items: dict[str, Any]) -> dict[str, Any]:
 
 
 LABELS = {"type": "object", "additionalProperties": TEXT, "minProperties": 1}
-METADATA = fields({"name": TEXT, "labels": LABELS})
+METADATA = fields({"name": TEXT}, labels=LABELS)
 ENDPOINT = fields({"port": TEXT, "path": {"const": "/metrics"}, "interval": DURATION}, scrapeTimeout=DURATION)
 MONITOR = fields({"selector": fields({"matchLabels": LABELS}), "endpoints": some(ENDPOINT)})
 RULE = fields({"alert": TEXT, "expr": TEXT, "labels": LABELS, "annotations": LABELS}, **{"for": DURATION})
 CRDS = {
     "ServiceMonitor": MONITOR,
+    "IngressClassParams": fields({"scheme": {"enum": ["internal", "internet-facing"]}}),
     "PrometheusRule": fields({"groups": some(fields({"name": TEXT, "rules": some(RULE)}))}),
 }
 
 
 def check(item: Any) -> None:
-    if item["apiVersion"] == "monitoring.coreos.com/v1":
+    if item["apiVersion"] in {"monitoring.coreos.com/v1", "eks.amazonaws.com/v1"}:
         whole = fields({"apiVersion": TEXT, "kind": TEXT, "metadata": METADATA, "spec": CRDS[item["kind"]]})
         jsonschema.validate(item, whole)
     else:
@@ -64,7 +65,7 @@ def test_every_name_is_one_that_an_api_server_takes(overlay: str) -> None:
         name = item["metadata"]["name"]
         # a CronJob's pods add eleven characters to its name
         assert re.fullmatch(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])", name), name
-        for key, value in item["metadata"]["labels"].items():
+        for key, value in item["metadata"].get("labels", {}).items():
             assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", value), (name, key)
 
 
