@@ -1,5 +1,6 @@
 """What the manifests tell the program is what the program understands: commands, exit codes, environment."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from cripto.cli import exits
 from cripto.cli.app import build
 from cripto.settings import Settings, load_settings
 from tests.deploy.manifests import API, COLLECTOR, OVERLAYS, TRAINER, built, named, of_kind, pods
+from tests.unit.forecasting.toys import House
+from tests.unit.serving.client import Client, application
 
 PASSED_TO_AWS = {"AWS_DEFAULT_REGION"}
 
@@ -18,7 +21,8 @@ def container(overlay: str, workload: str) -> Any:
     return only
 
 
-def understood(arguments: list[str]) -> bool:
+@functools.cache
+def understood(*arguments: str) -> bool:
     """Whether the command line takes these; --help ends it once all are parsed, before anything runs."""
     result = CliRunner().invoke(build(), [*arguments, "--help"])
     assert result.exit_code in (0, exits.CALLER)
@@ -29,13 +33,13 @@ def understood(arguments: list[str]) -> bool:
 def test_each_command_is_one_that_the_program_knows(overlay: str) -> None:
     commands = {name: container(overlay, name)["args"] for name in (API, COLLECTOR, TRAINER)}
     assert commands == {API: ["serve"], COLLECTOR: ["candles", "fetch"], TRAINER: ["train", "--promote"]}
-    assert all(understood(arguments) for arguments in commands.values())
+    assert all(understood(*arguments) for arguments in commands.values())
     assert all("command" not in container(overlay, name) for name in commands)
 
 
 def test_a_command_that_the_program_does_not_know_would_be_noticed() -> None:
-    assert not understood(["train", "--promoted"])
-    assert not understood(["candles", "fetched"])
+    assert not understood("train", "--promoted")
+    assert not understood("candles", "fetched")
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -71,6 +75,22 @@ def test_each_variable_is_a_setting_and_together_they_make_the_seed_s_store(
         # from outside the pod, on the port that the Service sends to, by one process: pods are what is scaled
         [port] = container(overlay, API)["ports"]
         assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", port["containerPort"], 1)
+
+
+def answered(client: Client, probe: Any) -> int:
+    """What the program answers to a probe as the manifest has it."""
+    asks = probe["httpGet"]
+    headers = {item["name"]: item["value"] for item in asks.get("httpHeaders", [])}
+    return client.get(asks["path"], headers).status_code
+
+
+def test_a_pod_without_a_release_is_alive_and_started_and_not_ready_and_with_one_it_is_all_three() -> None:
+    probes = [container("k8s", API)[f"{kind}Probe"] for kind in ("liveness", "startup", "readiness")]
+    house = House("BTC", publish=False)
+    assert [answered(Client(application(house)), probe) for probe in probes] == [200, 200, 503]
+    house = House("BTC")
+    house.service.load()
+    assert [answered(Client(application(house)), probe) for probe in probes] == [200, 200, 200]
 
 
 def injected(service: Any) -> dict[str, str]:

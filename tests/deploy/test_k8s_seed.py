@@ -8,6 +8,31 @@ from cripto.cli import serve
 from cripto.cli.workers import DRAIN_SECONDS
 from tests.deploy.manifests import API, OVERLAYS, ROOT, built, named, seed_file
 
+COMMANDS = (
+    "aws eks update-kubeconfig --region us-east-1 --name cripto-prediction-cluster",
+    "kubectl apply -f k8s/deployment.yaml",
+    "kubectl get pods",
+    "kubectl get services",
+    "kubectl logs -f deployment/cripto-prediction-api",
+    "kubectl set image deployment/cripto-prediction-api cripto-prediction-api=new-image:tag",
+    "kubectl rollout undo deployment/cripto-prediction-api",
+)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.pt-BR.md", "docs/kubernetes.md"])
+def test_the_seed_s_commands_are_told_word_for_word(page: str) -> None:
+    lines = [line.split("#")[0].strip() for line in (ROOT / page).read_text().splitlines()]
+    assert [command for command in COMMANDS if command not in lines] == []
+
+
+def test_the_page_tells_of_every_kind_and_every_folder() -> None:
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    objects = [item for overlay in OVERLAYS for item in built(overlay)]
+    assert [kind for kind in sorted({item["kind"] for item in objects}) if kind not in text] == []
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in (ROOT / "k8s").rglob("kustomization.yaml")}
+    assert set(OVERLAYS) < folders
+    assert [folder for folder in sorted(folders) if f"| `{folder}` |" not in text] == []
+
 
 def deployment() -> Any:
     return named(seed_file(), "Deployment", API)

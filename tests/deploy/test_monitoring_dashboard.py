@@ -18,10 +18,10 @@ def panels() -> list[Any]:
     return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
 
 
-def queries() -> list[str]:
-    """Each panel's, with what Grafana would put in for its variables."""
+def queries(window: str = "2m") -> list[str]:
+    """Each panel's, with what Grafana would put in for its variables; rates are over the ``window``."""
     found = [target["expr"] for panel in panels() for target in panel["targets"]]
-    return [text.replace("$__rate_interval", "2m").replace("$instance", ".*") for text in found]
+    return [text.replace("$__rate_interval", window).replace("$instance", ".*") for text in found]
 
 
 def test_every_query_parses(tmp_path: Path) -> None:
