@@ -124,7 +124,11 @@ def test_each_fold_is_fitted_on_earlier_rows_and_the_final_models_on_all(lake: C
     training = result.manifest.training
     folds = [fold["train"]["rows"] for fold in training["walk_forward"]["folds"]]
     assert sorted(fitted[:25]) == sorted(folds * 5)
-    assert fitted[25:] == [training["rows"]] * 5
+    assert fitted[25:30] == [training["rows"]] * 5
+    proven = result.manifest.proofs
+    assert proven is not None
+    cut = folds[proven.forecasts.fold - 1]
+    assert fitted[30:] == [cut] * 5 + [training["rows"]] * 5, "fitted again: a fold on cut candles, and all models"
 
 
 def test_stages_are_reported_in_order_and_to_their_ends(lake: CandleLake) -> None:
