@@ -25,7 +25,7 @@ from cripto.training.served import Served, earlier_predictions, served
 from cripto.training.walk_forward import Fold, Predictions, out_of_fold, walk_forward
 from cripto.training.warm_up import warm_up
 from tests.doubles.candles import DAILY, random_walk
-from tests.unit.training.toys import QUICK, dataset_of, no_conversion
+from tests.unit.training.toys import QUICK, REMEMBERED, dataset_of, no_conversion, remembering
 
 SPEC = default_spec()
 FEATURE = SPEC.names[7]
@@ -66,19 +66,6 @@ def grounded(candles: pl.DataFrame, dataset: Dataset, folds: tuple[Fold, ...]) -
 @pytest.fixture(scope="module")
 def fitted(dataset: Dataset) -> dict[str, FinalFit]:
     return final_fits(QUICK, dataset, 3, LocalEngine(2), nobody)
-
-
-def remembering(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> pl.DataFrame:
-    """The builder, with an average in one feature that never forgets a candle altogether."""
-    average = candles.sort("symbol", "time").select(
-        "symbol", "time", average=pl.col("close").ewm_mean(span=5).over("symbol") / pl.col("close")
-    )
-    return (
-        build_features(candles, spec, interval)
-        .join(average, on=["symbol", "time"], how="left", maintain_order="left")
-        .with_columns(pl.when(pl.col(FEATURE).is_not_null()).then(pl.col("average")).alias(FEATURE))
-        .drop("average")
-    )
 
 
 def converted(joblibs: Mapping[str, bytes]) -> Mapping[str, Conversion]:
@@ -133,7 +120,7 @@ def test_leak_of_an_asset_that_the_sample_leaves_out_is_caught(
 
 
 def test_feature_that_remembers_for_ever_is_refused_by_the_warm_up(candles: pl.DataFrame) -> None:
-    with pytest.raises(TrainingRefused, match=f"^{FEATURE} of a row are not the same from its last 61 candles"):
+    with pytest.raises(TrainingRefused, match=f"^{REMEMBERED} of a row are not the same from its last 61 candles"):
         warm_up(candles, SPEC, DAILY, remembering, rows=20)
 
 
