@@ -78,6 +78,9 @@ def test_a_release_without_proofs_cannot_be_promoted_and_says_what_to_do(cripto:
     assert "carries no proofs" in result.err
     assert "cripto train --promote" in " ".join(result.err.split())
     assert promoted(cripto) == ["20250729-2130"]
+    assert "proofs: it carries no proofs" in cripto("models", "show", LATER).out
+    listed = json.loads(cripto("models", "list", "--json").out)["releases"]
+    assert [item["proofs"] for item in listed] == ["whole", "it carries no proofs"]
 
 
 def test_a_malformed_manifest_is_listed_as_refused(cripto: Command, two: str) -> None:
