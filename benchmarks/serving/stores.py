@@ -129,6 +129,7 @@ class Stores:
             environment=manifest.environment,
             source_revision=manifest.source_revision,
             novelty=manifest.novelty,
+            proofs=manifest.proofs,
         )
         twin = replace(draft, version=registry.next_version(SystemClock()))
         return manifest.release, registry.publish(twin).release

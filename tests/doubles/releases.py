@@ -1,8 +1,10 @@
 """Small real releases: five tiny scikit-learn models on synthetic rows, converted as the real ones are."""
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -14,6 +16,7 @@ from cripto.domain.clock import Clock, FixedClock
 from cripto.domain.feature_spec import Feature, FeatureSpec
 from cripto.domain.manifest import Manifest
 from cripto.domain.model_name import MODEL_NAMES
+from cripto.domain.proofs import Determinism, ForecastsAhead, LookAhead, Proofs, WarmUp
 from cripto.domain.release_version import ReleaseVersion
 from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
 from cripto.registry.convert import Conversion, convert_models
@@ -30,6 +33,7 @@ __all__ = [
     "toy_estimators",
     "toy_files",
     "toy_outputs",
+    "toy_proofs",
     "toy_rows",
 ]
 
@@ -151,6 +155,22 @@ def draft_of(
         models=models,
         files={"probes.json": json.dumps({"features": probes.tolist(), "expected": told}).encode()},
         training={"seed": seed},
+        proofs=toy_proofs(models),
+    )
+
+
+def toy_proofs(models: Mapping[str, ModelDraft]) -> Proofs:
+    """Proofs in the form that a promotion asks for, of these very files; nothing was proven."""
+    proven = datetime(2025, 7, 1, tzinfo=UTC)
+
+    def digests(form: str) -> dict[str, str]:
+        return {name: hashlib.sha256(getattr(model, form)).hexdigest() for name, model in models.items()}
+
+    return Proofs(
+        LookAhead((proven,), 1, 10, 3),
+        ForecastsAhead(proven, 10, 1, len(MODEL_NAMES), 5),
+        WarmUp(30, 1, 10, 3),
+        Determinism("a toy", digests("joblib"), digests("onnx")),
     )
 
 
@@ -202,4 +222,5 @@ def fake_draft(
         files={"model_card.md": b"# Toy\n"} if files is None else files,
         training={"seed": 0},
         environment={"python": "3.11"},
+        proofs=toy_proofs(models),
     )

@@ -187,5 +187,6 @@ def _summary(manifest: Manifest, signed_by: str | None) -> dict[str, Any]:
         "assets": len(training.get("assets", ())),
         "rows": training.get("rows"),
         "source_revision": manifest.source_revision,
+        "proofs": manifest.unproven() or "whole",
         "signed_by": signed_by,
     }

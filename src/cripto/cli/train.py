@@ -11,6 +11,7 @@ import typer
 from cripto.cli.console import output, print_json, progress_bar, table
 from cripto.cli.options import AsJson, OfInterval
 from cripto.cli.wiring import Installation, installation
+from cripto.domain.interval import parse_interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,18 +34,51 @@ def train(
     folds: Annotated[
         int | None, typer.Option(min=2, max=50, help="Stretches of time the scores come from; five by default.")
     ] = None,
+    if_new: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train only if so many candle times are new since the newest release; else end with code 0.",
+        ),
+    ] = None,
     interval: OfInterval = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the five models on the store's candles, score them walking forward, and publish a release.
 
-    The first release of a store and interval is promoted by itself. Exit code 3 if the candles do not do.
+    The first release of a store and interval is promoted by itself. Exit code 3 if the candles do not do, or a
+    proof fails.
     """
-    result = train_release(installation(interval), promote=promote, seed=seed, jobs=jobs, folds=folds)
+    parts = installation(interval)
+    if if_new is not None and not _enough_new(parts, if_new, as_json=as_json):
+        return
+    result = train_release(parts, promote=promote, seed=seed, jobs=jobs, folds=folds)
     if as_json:
         print_json(to_json(result))
     else:
         show(result)
+
+
+def _enough_new(parts: Installation, needed: int, *, as_json: bool) -> bool:
+    """Whether enough candles are new; says so if they are not."""
+    from cripto.training.retraining import new_candles
+
+    found = new_candles(
+        parts.lake,
+        parts.registry,
+        parse_interval(parts.interval),
+        parts.settings.quotes,
+        needed,
+        parts.listings.read(),
+    )
+    if found.enough:
+        return True
+    if as_json:
+        print_json({"trained": False, "reason": str(found), "new_candles": found.to_json()})
+    else:
+        output.print(f"not trained: {found}", markup=False)
+    return False
 
 
 def train_release(
@@ -89,9 +123,11 @@ def to_json(result: "TrainingResult") -> dict[str, Any]:
     """What ``--json`` prints."""
     manifest = result.manifest
     return {
+        "trained": True,
         "release": str(manifest.release),
         "promoted": result.promoted,
         "reason": result.reason,
+        "challenge": None if result.challenge is None else result.challenge.to_json(),
         "interval": manifest.interval,
         "models": {name: dict(metrics) for name, metrics in result.metrics.items()},
         "training": dict(manifest.training),

@@ -13,6 +13,7 @@ from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import parse_interval
 from cripto.domain.model_name import MODEL_NAMES, ModelFile, Tipo, tipo_of
 from cripto.domain.novelty import Novelty
+from cripto.domain.proofs import Proofs
 from cripto.domain.ranges import Ranges
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import InvalidInput
@@ -20,7 +21,11 @@ from cripto.errors import InvalidInput
 __all__ = ["SCHEMA_VERSION", "FileEntry", "Manifest", "ModelEntry", "release_folder"]
 
 SCHEMA_VERSION = 2
-"""What new manifests are: 1 knows neither calibration nor ranges nor novelty, and is still read."""
+"""What new manifests are: 1 knows neither calibration nor ranges nor novelty nor proofs, and is still read.
+
+Those of 2 that earlier versions wrote have no ``proofs``; readers of earlier versions pass over them, and serve
+just what they would with them: nothing that is there before means anything else, so the number stays.
+"""
 
 _SCHEMA_VERSIONS = (1, 2)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -73,6 +78,7 @@ class Manifest:
     """A release. ``training`` says on what it was fitted, ``environment`` with which libraries.
 
     ``novelty`` says how unlike its rows another one is; ``schema_version`` is the form the manifest is written in.
+    ``proofs`` are what a promotion asks for, see `unproven`; ``None`` where there are none.
 
     Fields this version does not know are ignored when read, and never written back: a manifest is immutable.
     """
@@ -89,6 +95,7 @@ class Manifest:
     source_revision: str | None = None
     novelty: Novelty | None = None
     schema_version: int = SCHEMA_VERSION
+    proofs: Proofs | None = None
 
     def __post_init__(self) -> None:
         """Hold every path inside the release, the five models to their names, and numbers to its features."""
@@ -127,8 +134,23 @@ class Manifest:
         if used - known:
             raise InvalidInput(f"{min(used - known)!r} is no feature of release {self.release}")
         numbers = self.novelty is not None or ranges or any(model.calibration for model in self.models)
-        if self.schema_version == 1 and numbers:
-            raise InvalidInput("a manifest of schema 1 knows neither calibration nor ranges nor novelty")
+        if self.schema_version == 1 and (numbers or self.proofs is not None):
+            raise InvalidInput(
+                "a manifest of schema 1 knows neither calibration nor ranges nor novelty nor proofs"
+            )
+
+    def unproven(self) -> str | None:
+        """Why the release must not be promoted, in words; ``None`` where its proofs are whole and of its files."""
+        if self.proofs is None:
+            return "it carries no proofs"
+        wanting = self.proofs.wanting()
+        if wanting is not None:
+            return wanting
+        again = self.proofs.determinism
+        for model in self.models:
+            if (again.joblib[model.name], again.onnx[model.name]) != (model.joblib.sha256, model.onnx.sha256):
+                return f"its determinism proof is of other files than its {model.name}"
+        return None
 
     @property
     def path(self) -> str:
@@ -157,6 +179,8 @@ class Manifest:
         }
         if self.schema_version > 1:
             value["novelty"] = None if self.novelty is None else self.novelty.to_json()
+        if self.proofs is not None:
+            value["proofs"] = self.proofs.to_json()
         return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
     def _model_json(self, model: ModelEntry) -> dict[str, Any]:
@@ -197,9 +221,15 @@ class Manifest:
                 source_revision=value["source_revision"],
                 novelty=None if schema == 1 or value["novelty"] is None else Novelty.from_json(value["novelty"]),
                 schema_version=schema,
+                proofs=_proofs(value) if schema > 1 else None,
             )
         except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
             raise InvalidInput(f"malformed manifest: {error!r}") from error
+
+
+def _proofs(value: Mapping[str, Any]) -> Proofs | None:
+    proofs = value.get("proofs")
+    return None if proofs is None else Proofs.from_json(proofs)
 
 
 def _file(value: Mapping[str, Any]) -> FileEntry:

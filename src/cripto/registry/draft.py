@@ -11,6 +11,7 @@ from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.manifest import FileEntry, Manifest, ModelEntry, release_folder
 from cripto.domain.model_name import MODEL_NAMES, ModelFile
 from cripto.domain.novelty import Novelty
+from cripto.domain.proofs import Proofs
 from cripto.domain.ranges import Ranges
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import InvalidInput
@@ -54,6 +55,7 @@ class ReleaseDraft:
     environment: Mapping[str, str] = field(default_factory=dict)
     source_revision: str | None = None
     novelty: Novelty | None = None
+    proofs: Proofs | None = None
 
     def seal(self) -> tuple[Manifest, dict[str, bytes]]:
         """The manifest and every other object by key, in the order they are to be written.
@@ -84,6 +86,7 @@ class ReleaseDraft:
             environment=self.environment,
             source_revision=self.source_revision,
             novelty=self.novelty,
+            proofs=self.proofs,
         )
         try:
             data = manifest.to_bytes()

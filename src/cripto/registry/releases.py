@@ -48,13 +48,14 @@ class ReleaseRegistry(Publications):
     def promote_first(self, version: ReleaseVersion, default_interval: str, clock: Clock) -> Channel | None:
         """Point the channel of the release's interval at it if there is none yet; else ``None``, nothing moved.
 
-        Raises what `promote` raises, but no `WriteConflict`: whoever came first has promoted.
+        The first release needs its proofs like any other. Raises what `promote` raises, but no `WriteConflict`:
+        whoever came first has promoted.
         """
         self.check_signer()
         if self._pointer(self.manifest(version).interval, default_interval) is not None:
             return None
         try:
-            return self._open(self._proven(version), default_interval, clock)
+            return self._open(self._promotable(version), default_interval, clock)
         except WriteConflict:
             return None
 
@@ -62,13 +63,16 @@ class ReleaseRegistry(Publications):
         """Point the channel of the release's interval at it; the pointer as it is afterwards.
 
         Promoting what is promoted writes nothing, but for a pointer that lacks the signature of this registry's
-        key: that is written anew. Raises `UnknownRelease`, `ReleaseRefused` if any file of the release is missing
-        or changed, `InvalidSettings` if the pointer would have to be signed and cannot be, and `WriteConflict` if
-        somebody else moved the channel meanwhile.
+        key: that is written anew. Either asks for no proofs, since nothing else is served then. Raises
+        `UnknownRelease`, `ReleaseRefused` if any file of the release is missing or changed or it lacks the proofs
+        of its files (see `Manifest.unproven`), `InvalidSettings` if the pointer would have to be signed and cannot
+        be, and `WriteConflict` if somebody else moved the channel meanwhile.
         """
         self.check_signer()
         manifest = self._proven(version)
         current = self._pointer(manifest.interval, default_interval)
+        if current is None or current.release != version:
+            _check_proofs(manifest)
         if current is None:
             return self._open(manifest, default_interval, clock)
         if current.release == version and self._is_ours(current, manifest.interval):
@@ -78,9 +82,10 @@ class ReleaseRegistry(Publications):
     def rollback(self, interval: str, default_interval: str, clock: Clock) -> Channel:
         """Point the channel at the release promoted before the current one; again, and it goes one further.
 
-        Raises `NoRelease` without a channel, `InvalidInput` if nothing was promoted before, `ReleaseRefused`
-        if the earlier release is not whole any more, not signed as demanded or of another interval, and
-        `InvalidSettings` and `WriteConflict` as `promote`.
+        It was promoted once, by the rules of its time: no proofs are asked for. Raises `NoRelease` without a
+        channel, `InvalidInput` if nothing was promoted before, `ReleaseRefused` if the earlier release is not
+        whole any more, not signed as demanded or of another interval, and `InvalidSettings` and `WriteConflict` as
+        `promote`.
         """
         self.check_signer()
         current = self._pointer(interval, default_interval)
@@ -145,6 +150,11 @@ class ReleaseRegistry(Publications):
         except InvalidInput as error:
             raise ReleaseRefused(key, str(error)) from error
 
+    def _promotable(self, version: ReleaseVersion) -> Manifest:
+        manifest = self._proven(version)
+        _check_proofs(manifest)
+        return manifest
+
     def _is_ours(self, channel: Channel, interval: str) -> bool:
         """Whether the key that signs here has signed ``channel``, or none does."""
         if self._signer is None:
@@ -186,3 +196,14 @@ class ReleaseRegistry(Publications):
             return self._store.get(key)
         except ObjectNotFound:
             return None
+
+
+def _check_proofs(manifest: Manifest) -> None:
+    """Raise `ReleaseRefused` for a release that cannot be promoted."""
+    wanting = manifest.unproven()
+    if wanting is not None:
+        raise ReleaseRefused(
+            str(manifest.release),
+            f"{wanting}, so it cannot be promoted (releases of earlier versions have none): train anew"
+            " (`cripto train --promote`)",
+        )

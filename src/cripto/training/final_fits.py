@@ -38,13 +38,19 @@ class _FinalTask:
 
 
 def final_fits(
-    recipes: Mapping[str, Recipe], dataset: Dataset, seed: int, engine: Engine, done: Callable[[int], None]
+    recipes: Mapping[str, Recipe],
+    dataset: Dataset,
+    seed: int,
+    engine: Engine,
+    done: Callable[[int], None],
+    *,
+    dearest_first: bool = True,
 ) -> dict[str, FinalFit]:
     """Fit every model on all rows of ``dataset``, or as many as its recipe allows; in ``MODEL_NAMES`` order.
 
-    ``done`` hears how many are. Equal arguments give equal bytes, whatever the engine.
+    ``done`` hears how many are. Equal arguments give equal bytes, whatever the engine and the order of the fits.
     """
-    names = sorted(recipes, key=lambda name: -recipes[name].cost)
+    names = sorted(recipes, key=lambda name: recipes[name].cost, reverse=dearest_first)
     fits = engine.run(_final_fit, [_FinalTask(name, recipes[name], seed) for name in names], dataset, done)
     by_name = {item.name: item for item in fits}
     return {name: by_name[name] for name in MODEL_NAMES if name in by_name}

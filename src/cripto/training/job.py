@@ -14,22 +14,25 @@ from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import parse_interval
 from cripto.domain.manifest import Manifest
 from cripto.domain.novelty import Novelty
+from cripto.domain.proofs import Proofs
 from cripto.errors import TrainingRefused, WriteConflict
 from cripto.features import build_features, default_spec
 from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
 from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
 from cripto.registry.convert import Conversion, convert_models
+from cripto.training.challenge import challenge, champion_of
 from cripto.training.dataset import Dataset, dataset_of
 from cripto.training.engine import Engine, LocalEngine
 from cripto.training.final_fits import final_fits
-from cripto.training.leaks import Builder, look_ahead, refuse_miracles
+from cripto.training.leaks import Builder, refuse_miracles
 from cripto.training.model_card import MODEL_CARD_FILE, model_card
 from cripto.training.novelty_fit import fit_novelty
 from cripto.training.page import PAGE_FILE, page
 from cripto.training.plan import STAGES, Progress, TrainingPlan, TrainingResult, silent
 from cripto.training.probes import PROBES_FILE, probe_file, probe_rows
 from cripto.training.promotion import promote
+from cripto.training.proofs import ground, prove
 from cripto.training.scores import Evaluation, evaluate, rows_of_folds
 from cripto.training.scores.reference import reference_of
 from cripto.training.served import earlier_predictions, fit_numbers, served, together
@@ -50,7 +53,9 @@ Drawer = Callable[[Mapping[str, Any]], bytes]
 _LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "joblib", "polars", "onnx", "onnxruntime")
 _ATTEMPTS: Final = 3
 _NOTHING_LISTED: Final = Listings()
-_CANDLES, _FEATURES, _LEAKS, _EARLIER, _FOLDS, _SCORES, _FINAL, _CONVERSION, _PUBLICATION = STAGES
+_CANDLES, _FEATURES, _LEAKS, _EARLIER, _FOLDS, _SCORES, _FINAL, _CONVERSION, _PROOFS, _CHALLENGE, _PUBLICATION = (
+    STAGES
+)
 
 
 def train(
@@ -75,7 +80,7 @@ def train(
     first release of an interval is promoted; a later one if the plan asks and it is not worse than the current
     one where the two can be compared.
 
-    Raises `TrainingRefused` when the candles do not do or the future leaks into the scores, `ModelRefused` when
+    Raises `TrainingRefused` when the candles do not do or a proof fails, `ModelRefused` when
     an ONNX form disagrees with its source, and what the store raises.
     """
     interval, spec = parse_interval(plan.interval), default_spec()
@@ -93,7 +98,9 @@ def train(
     report(_FEATURES, 1, 1)
 
     report(_LEAKS, 0, 1)
-    look_ahead(candles, spec, interval, build, seed=plan.seed)
+    grounded = ground(candles, dataset, folds, spec, interval, build, plan.seed)
+    default_interval = plan.default_interval or plan.interval
+    champion = champion_of(registry, plan.interval, default_interval, candles) if plan.promote else None
     quotes = dict(candles.select("symbol", "quote").unique().sort("symbol").iter_rows())
     del candles, reading  # hundreds of megabytes with a million rows, and no longer needed
     report(_LEAKS, 1, 1)
@@ -121,10 +128,46 @@ def train(
         plan.recipes, dataset, plan.seed, engine, lambda done: report(_FINAL, done, len(plan.recipes))
     )
 
+    def converted(joblibs: Mapping[str, bytes]) -> Mapping[str, Conversion]:
+        return convert(joblibs, dataset.features[probe_rows(dataset)], spec.names)
+
     report(_CONVERSION, 0, 1)
     joblibs = {name: model.joblib for name, model in fitted.items()}
-    conversions = convert(joblibs, dataset.features[probe_rows(dataset)], spec.names)
+    conversions = converted(joblibs)
     report(_CONVERSION, 1, 1)
+
+    proofs = prove(
+        grounded,
+        plan.recipes,
+        dataset,
+        predictions,
+        earlier,
+        walked,
+        fitted,
+        conversions,
+        converted,
+        interval,
+        plan.seed,
+        told(_PROOFS),
+    )
+
+    report(_CHALLENGE, 0, 1)
+    compared = None
+    if champion is not None:
+        compared = challenge(
+            champion,
+            plan.recipes,
+            dataset,
+            predictions,
+            earlier,
+            metrics,
+            interval,
+            plan.seed,
+            engine,
+            told(_CHALLENGE),
+        )
+    if compared is None or compared.models is None:
+        report(_CHALLENGE, 1, 1)
 
     report(_PUBLICATION, 0, 2)
     summary = dataset.describe()
@@ -165,13 +208,14 @@ def train(
         evaluation,
         probe_file(dataset, {name: model.told for name, model in fitted.items()}),
         novelty,
+        proofs,
         draw,
     )
     manifest = _publish(registry, contents, plan, clock)
     report(_PUBLICATION, 1, 2)
-    promoted, reason = promote(registry, manifest, plan.default_interval or plan.interval, plan.promote, clock)
+    promoted, reason = promote(registry, manifest, default_interval, plan.promote, clock, compared)
     report(_PUBLICATION, 2, 2)
-    return TrainingResult(manifest, promoted, reason)
+    return TrainingResult(manifest, promoted, reason, compared)
 
 
 def _describe(candles: pl.DataFrame, version: int) -> dict[str, Any]:
@@ -208,6 +252,7 @@ class _Contents:
     evaluation: Evaluation
     probes: bytes
     novelty: Novelty | None
+    proofs: Proofs
     draw: Drawer
 
     def draft(self, registry: ReleaseRegistry, plan: TrainingPlan, clock: Clock) -> ReleaseDraft:
@@ -221,7 +266,7 @@ class _Contents:
             **self.evaluation.to_json(),
         }
         card = model_card(
-            str(version), plan.interval, self.features.lookback, self.training, self.evaluation.models
+            str(version), plan.interval, self.features.lookback, self.training, self.evaluation.models, self.proofs
         )
         return ReleaseDraft(
             version=version,
@@ -242,6 +287,7 @@ class _Contents:
             environment=_environment(),
             source_revision=plan.source_revision,
             novelty=self.novelty,
+            proofs=self.proofs,
         )
 
 

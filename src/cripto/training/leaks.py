@@ -1,7 +1,6 @@
 """Whether the future leaks into what models see: candles cut at random times, and scores too good to be true."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,11 +10,12 @@ import polars as pl
 from cripto.domain.clock import rfc3339
 from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import Interval
+from cripto.domain.proofs import LookAhead
 from cripto.errors import TrainingRefused
 from cripto.features import build_features
 from cripto.training.targets import HORIZON, next_log_return
 
-__all__ = ["AUC_LIMIT", "CUTS", "SKILL_LIMIT", "Builder", "LookAhead", "look_ahead", "miracles", "refuse_miracles"]
+__all__ = ["AUC_LIMIT", "CUTS", "SKILL_LIMIT", "Builder", "listed", "look_ahead", "miracles", "refuse_miracles"]
 
 Builder = Callable[[pl.DataFrame, FeatureSpec, Interval], pl.DataFrame]
 """What `cripto.features.build_features` is."""
@@ -32,28 +32,6 @@ AUC_LIMIT: Final = 0.65
 _ASSETS: Final = 12
 _CANDLES: Final = 1500
 _PRICES: Final = ("open", "high", "low", "close")
-
-
-@dataclass(frozen=True, slots=True)
-class LookAhead:
-    """What was compared, bit for bit, and found equal: ``rows`` rows of ``features`` features and of targets.
-
-    ``cuts`` are the closes (UTC) after which candles were taken away, and then replaced by others.
-    """
-
-    cuts: tuple[datetime, ...]
-    assets: int
-    rows: int
-    features: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The proof as JSON values."""
-        return {
-            "cuts": [rfc3339(cut) for cut in self.cuts],
-            "assets": self.assets,
-            "rows": self.rows,
-            "features": self.features,
-        }
 
 
 def look_ahead(
@@ -167,11 +145,12 @@ def _compare(
         seeing.append("the target")
     if seeing:
         raise TrainingRefused(
-            f"{_listed(seeing)} of candles up to {rfc3339(opened)} change with candles after it:"
+            f"{listed(seeing)} of candles up to {rfc3339(opened)} change with candles after it:"
             " the future leaks in"
         )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first five of ``names``, and how many more there are."""
     shown = ", ".join(names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cripto.domain.clock import rfc3339
 from cripto.domain.model_name import MODEL_NAMES
+from cripto.domain.proofs import Proofs
 from cripto.training.scores.resampling import LEVEL
 from cripto.training.verdict import MINIMUM_DAYS, PARTS_POSITIVE, SKILL_DAYS, SKILL_LEVEL, STRICT_LEVEL
 
@@ -38,6 +40,10 @@ strongest baseline: 0 is what needs no model. Intervals are from blocks of days 
 baseline; `habilidade` also that of {strictest}, {skill_days} days, {positive} of the folds and the newest; \
 everything else is `sem habilidade`.
 
+## Proofs
+
+{proofs}
+
 ## Limits
 
 - One history is one draw. What worked in it may have stopped working; who chose these models knew most of it.
@@ -53,8 +59,9 @@ def model_card(
     lookback: int,
     training: Mapping[str, Any],
     metrics: Mapping[str, Mapping[str, Any]],
+    proofs: Proofs,
 ) -> bytes:
-    """The card in Markdown, from the manifest's own ``training`` and the models' ``metrics``."""
+    """The card in Markdown, from the manifest's own ``training`` and ``proofs`` and the models' ``metrics``."""
     folds = training["walk_forward"]["folds"]
     return _CARD.format(
         release=release,
@@ -81,6 +88,7 @@ def model_card(
         skill_days=SKILL_DAYS,
         positive=f"{PARTS_POSITIVE:.0%}",
         calibration=_calibration(training["calibration"], metrics),
+        proofs=_proofs(proofs),
     ).encode()
 
 
@@ -117,6 +125,20 @@ def _calibration(fitted: Mapping[str, Any], metrics: Mapping[str, Mapping[str, A
     said = f"Expected calibration error, walking forward: {', '.join(errors)}." if errors else ""
     held = f" Walking forward, {'; '.join(found)}." if found else ""
     return f"{said}{held} Both are of many forecasts together, and of the past.".strip()
+
+
+def _proofs(proofs: Proofs) -> str:
+    """What was shown before this was published, a line each."""
+    ahead, cut, warm = proofs.look_ahead, proofs.forecasts, proofs.warm_up
+    return "\n".join(
+        (
+            f"- Look-ahead: candles after {len(ahead.cuts)} times taken away or replaced, {ahead.rows:,} rows of"
+            f" {ahead.assets} assets the same to the last bit; all candles after {rfc3339(cut.cut)} taken away,"
+            f" features and targets of {cut.known:,} rows and the forecasts of {cut.rows:,} the same.",
+            f"- Warm-up: {warm.rows:,} rows the same from their last {warm.candles} candles alone.",
+            f"- Determinism: {proofs.determinism.how}.",
+        )
+    )
 
 
 def _interval(value: list[float] | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from cripto.domain.manifest import Manifest
 from cripto.errors import InvalidInput
+from cripto.training.challenge import Challenge
 from cripto.training.estimators import RECIPES, Recipe
 from cripto.training.scores.payoff import FEE
 from cripto.training.walk_forward import FOLDS, WindowKind
@@ -27,6 +28,8 @@ STAGES: Final = (
     "scores",
     "final fits",
     "conversion",
+    "proofs",
+    "challenge",
     "publication",
 )
 """The stages of a run, in order, as `Progress` hears of them."""
@@ -87,11 +90,16 @@ class TrainingPlan:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """The published release, whether it is the promoted one now, and why or why not."""
+    """The published release, whether it is the promoted one now, and why or why not.
+
+    ``challenge`` is how it compares with the release that was served, where promotion was asked for and there was
+    one.
+    """
 
     manifest: Manifest
     promoted: bool
     reason: str
+    challenge: Challenge | None = None
 
     @property
     def metrics(self) -> dict[str, Mapping[str, Any]]:

@@ -23,7 +23,7 @@ from cripto.training.scores.reference import Reference, season_of
 from cripto.training.scores.regimes import LOUDNESS_CANDLES, MARKET_DAYS
 from cripto.training.verdict import PARTS
 
-__all__ = ["GROUPS", "Seen", "UnseenScores", "score_unseen", "seen_by"]
+__all__ = ["GROUPS", "Seen", "UnseenScores", "predicted", "score_unseen", "seen_by"]
 
 GROUPS: Final = ("known assets, later", "new assets, later", "new assets, earlier")
 """Rows after the last one trained on, of assets trained on or not; and of others, in the time trained on."""
@@ -101,7 +101,7 @@ def score_unseen(
     """
     seen, interval = seen_by(manifest), parse_interval(manifest.interval)
     candles = free_prices(candles)
-    tables = list(_predicted(release, candles, report or (lambda *_: None)))
+    tables = list(predicted(release, candles, report or (lambda *_: None)))
     rows = pl.concat(tables).sort("time", "symbol") if tables else None
     if rows is None or rows.is_empty():
         raise InvalidInput(
@@ -146,7 +146,7 @@ def score_unseen(
     )
 
 
-def _predicted(
+def predicted(
     release: LoadedRelease, candles: pl.DataFrame, report: Callable[[int, int], None]
 ) -> Iterator[pl.DataFrame]:
     """Symbol, time, log return and what each model says, of every row, some assets at a time."""

@@ -14,6 +14,7 @@ from cripto.domain.feature_spec import Feature
 from cripto.domain.manifest import Manifest
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.domain.novelty import Novelty
+from cripto.domain.proofs import ForecastsAhead, LookAhead, WarmUp
 from cripto.domain.ranges import Ranges, ScaleTerm
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import InvalidInput, ReleaseRefused
@@ -87,6 +88,30 @@ def test_a_manifest_of_schema_2_is_read() -> None:
 
 def test_a_manifest_of_schema_2_is_written_as_it_was() -> None:
     data = (FOLDER / "manifest_2.json").read_bytes()
+    assert Manifest.from_bytes(data).to_bytes() == data
+
+
+def test_a_manifest_of_schema_2_from_before_proofs_has_none() -> None:
+    manifest = Manifest.from_bytes((FOLDER / "manifest_2.json").read_bytes())
+    assert manifest.proofs is None
+    assert manifest.unproven() == "it carries no proofs"
+
+
+def test_the_proofs_of_a_manifest_are_read() -> None:
+    manifest = Manifest.from_bytes((FOLDER / "manifest_2_proven.json").read_bytes())
+    assert manifest.unproven() is None
+    assert manifest.proofs is not None
+    cuts = (datetime(2024, 5, 1, tzinfo=UTC), datetime(2025, 3, 2, tzinfo=UTC))
+    assert manifest.proofs.look_ahead == LookAhead(cuts, 12, 31_000, 2)
+    assert manifest.proofs.forecasts == ForecastsAhead(datetime(2025, 1, 10, tzinfo=UTC), 50_000, 4, 5, 2_100)
+    assert manifest.proofs.warm_up == WarmUp(27, 12, 200, 2)
+    digest = hashlib.sha256(b"golden file").hexdigest()
+    assert manifest.proofs.determinism.how == "everything done twice"
+    assert set(manifest.proofs.determinism.joblib.values()) == {digest}
+
+
+def test_a_manifest_with_proofs_is_written_as_it_was() -> None:
+    data = (FOLDER / "manifest_2_proven.json").read_bytes()
     assert Manifest.from_bytes(data).to_bytes() == data
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -7,8 +8,9 @@ import pytest
 
 from cripto.domain.clock import FixedClock
 from cripto.features import default_spec
+from cripto.registry import ReleaseRegistry
 from cripto.storage import open_store
-from tests.doubles.releases import publish_toy_release
+from tests.doubles.releases import publish_toy_release, toy_draft
 from tests.unit.cli.conftest import Command
 
 LATER = "20250801-0000"
@@ -66,6 +68,19 @@ def test_a_changed_file_is_found_and_cannot_be_promoted(cripto: Command, two: st
     assert cripto("models", "verify", LATER).code == 1
     assert cripto("models", "promote", LATER).code == 3
     assert promoted(cripto) == ["20250729-2130"]
+
+
+def test_a_release_without_proofs_cannot_be_promoted_and_says_what_to_do(cripto: Command, filled: str) -> None:
+    draft = replace(toy_draft(spec=default_spec(), version=LATER), proofs=None)
+    ReleaseRegistry(open_store(filled)).publish(draft)
+    result = cripto("models", "promote", LATER)
+    assert result.code == 3
+    assert "carries no proofs" in result.err
+    assert "cripto train --promote" in " ".join(result.err.split())
+    assert promoted(cripto) == ["20250729-2130"]
+    assert "proofs: it carries no proofs" in cripto("models", "show", LATER).out
+    listed = json.loads(cripto("models", "list", "--json").out)["releases"]
+    assert [item["proofs"] for item in listed] == ["whole", "it carries no proofs"]
 
 
 def test_a_malformed_manifest_is_listed_as_refused(cripto: Command, two: str) -> None:

@@ -29,6 +29,7 @@ from cripto.market.source import Pair
 from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
 from cripto.storage import MemoryStore
 from tests.doubles.candles import random_walk
+from tests.doubles.releases import toy_proofs
 
 DAILY = INTERVALS["1d"]
 VERSION = "20250729-2130"
@@ -181,18 +182,20 @@ def draft(
         models or {}
     )
     parsed = ReleaseVersion.parse(version)
+    drafts = {
+        name: ModelDraft(b"never opened", graph, "toy", {}, {}, *_numbers(name, spec))
+        for name, graph in graphs.items()
+    }
     return ReleaseDraft(
         version=parsed,
         created=parsed.time,
         interval=interval,
         horizon=horizon,
         features=spec,
-        models={
-            name: ModelDraft(b"never opened", graph, "toy", {}, {}, *_numbers(name, spec))
-            for name, graph in graphs.items()
-        },
+        models=drafts,
         files=dict(files or {}),
         novelty=NOVELTY if set(NOVELTY.features) <= set(spec.names) else None,
+        proofs=toy_proofs(drafts),
     )
 
 

@@ -30,8 +30,12 @@ def test_five_models_come_in_their_usual_order(fitted: dict[str, FinalFit]) -> N
     assert list(fitted) == list(MODEL_NAMES)
 
 
-def test_number_of_jobs_changes_no_byte(fitted: dict[str, FinalFit], dataset: Dataset) -> None:
-    alone = final_fits(RECIPES, dataset, 7, LocalEngine(1), lambda done: None)
+@pytest.mark.parametrize("dearest_first", [True, False])
+def test_number_of_jobs_and_order_change_no_byte(
+    fitted: dict[str, FinalFit], dataset: Dataset, dearest_first: bool
+) -> None:
+    alone = final_fits(RECIPES, dataset, 7, LocalEngine(1), lambda done: None, dearest_first=dearest_first)
+    assert list(alone) == list(MODEL_NAMES)
     assert {name: model.joblib for name, model in alone.items()} == {
         name: model.joblib for name, model in fitted.items()
     }

@@ -18,10 +18,11 @@ from cripto.market.source import Pair
 from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, ObjectStore
 from cripto.training import STAGES, TrainingPlan, TrainingResult, train
+from cripto.training.estimators import Recipe
 from cripto.training.splits import MINIMUM_ROWS
 from tests.doubles.candles import random_walk
 from tests.doubles.stores import FailingStore, WatchedStore
-from tests.unit.training.toys import NOW, QUICK, lake_of, no_conversion
+from tests.unit.training.toys import NOW, QUICK, REMEMBERED, lake_of, no_conversion, remembering
 
 WRITES_BEFORE_THE_MANIFEST = 14  # five graphs, four other files, five joblibs
 RELEASE_FILES = ("evaluation.html", "evaluation.json", "manifest.json", "model-card.md", "probes.json")
@@ -124,7 +125,11 @@ def test_each_fold_is_fitted_on_earlier_rows_and_the_final_models_on_all(lake: C
     training = result.manifest.training
     folds = [fold["train"]["rows"] for fold in training["walk_forward"]["folds"]]
     assert sorted(fitted[:25]) == sorted(folds * 5)
-    assert fitted[25:] == [training["rows"]] * 5
+    assert fitted[25:30] == [training["rows"]] * 5
+    proven = result.manifest.proofs
+    assert proven is not None
+    cut = folds[proven.forecasts.fold - 1]
+    assert fitted[30:] == [cut] * 5 + [training["rows"]] * 5, "fitted again: a fold on cut candles, and all models"
 
 
 def test_stages_are_reported_in_order_and_to_their_ends(lake: CandleLake) -> None:
@@ -330,3 +335,50 @@ def test_feature_that_peeks_one_candle_ahead_is_caught_and_nothing_published(lak
             build=_peeking,
         )
     assert names(store) == []
+
+
+def test_feature_that_remembers_for_ever_is_caught_and_nothing_published(lake: CandleLake) -> None:
+    store = MemoryStore()
+    with pytest.raises(TrainingRefused, match=f"{REMEMBERED} of a row are not the same from its last 61 candles"):
+        train(
+            lake,
+            ReleaseRegistry(store),
+            TrainingPlan(recipes=QUICK),
+            FixedClock(NOW),
+            convert=no_conversion,
+            build=remembering,
+        )
+    assert names(store) == []
+
+
+def test_estimator_that_ignores_its_seed_is_caught_and_nothing_published(lake: CandleLake) -> None:
+    def build(rows: int, seed: int) -> Any:
+        return QUICK["regressor_rf"].build(rows, seed).set_params(random_state=None)
+
+    store = MemoryStore()
+    with pytest.raises(TrainingRefused, match="regressor_rf"):
+        quickly(lake, store, recipes={**QUICK, "regressor_rf": Recipe(build)}, folds=2)
+    assert names(store) == []
+
+
+def test_manifest_and_card_carry_the_proofs_and_no_engine_moves_a_word_of_them(lake: CandleLake) -> None:
+    told = []
+    for jobs in (1, 2):
+        store = MemoryStore()
+        manifest = quickly(lake, store, jobs=jobs, folds=2).manifest
+        assert manifest.unproven() is None
+        assert manifest.proofs is not None
+        assert manifest.proofs.look_ahead.assets == 2
+        told.append(manifest.to_bytes())
+        card = store.get("models/releases/20260102-0304/model-card.md").data.decode()
+        assert "- Determinism: every model fitted a second time" in card
+    assert told[0] == told[1]
+
+
+def test_current_release_that_cannot_be_asked_keeps_no_new_one_from_its_place(lake: CandleLake) -> None:
+    store = MemoryStore()
+    first = quickly(lake, store, folds=2)
+    second = quickly(lake, store, FixedClock(NOW + timedelta(days=1)), folds=2, promote=True)
+    assert second.promoted, "the graphs of these tests are none, so the current release cannot be loaded"
+    assert f"not compared with {first.manifest.release}, which cannot be asked" in second.reason
+    assert second.challenge is not None

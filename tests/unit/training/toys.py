@@ -7,14 +7,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cripto.features import default_spec
+from cripto.domain.feature_spec import FeatureSpec
+from cripto.domain.interval import Interval
+from cripto.features import build_features, default_spec
 from cripto.market.lake import CandleLake, MemoryLake
 from cripto.registry.convert import Conversion
 from cripto.training.dataset import Dataset, build_dataset
 from cripto.training.estimators import RECIPES, Recipe
 from tests.doubles.candles import DAILY, random_walk
 
-__all__ = ["NOW", "QUICK", "dataset_of", "lake_of", "momentum", "no_conversion"]
+__all__ = ["NOW", "QUICK", "REMEMBERED", "dataset_of", "lake_of", "momentum", "no_conversion", "remembering"]
+
+REMEMBERED = default_spec().names[7]
+"""The feature that `remembering` plants in."""
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -71,3 +76,16 @@ def no_conversion(
         name: Conversion(b"onnx of " + name.encode(), {"log_return": 0.0}, "Toy", tuple(features))
         for name in models
     }
+
+
+def remembering(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> pl.DataFrame:
+    """The builder, with an average in one feature that never forgets a candle altogether."""
+    average = candles.sort("symbol", "time").select(
+        "symbol", "time", average=pl.col("close").ewm_mean(span=5).over("symbol") / pl.col("close")
+    )
+    return (
+        build_features(candles, spec, interval)
+        .join(average, on=["symbol", "time"], how="left", maintain_order="left")
+        .with_columns(pl.when(pl.col(REMEMBERED).is_not_null()).then(pl.col("average")).alias(REMEMBERED))
+        .drop("average")
+    )
