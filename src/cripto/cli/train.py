@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cripto.training import TrainingResult
 
-__all__ = ["score_table", "show", "source_revision", "to_json", "train", "train_release"]
+__all__ = ["score_table", "search_table", "show", "source_revision", "to_json", "train", "train_release"]
 
 
 def train(
@@ -33,6 +33,16 @@ def train(
     folds: Annotated[
         int | None, typer.Option(min=2, max=50, help="Stretches of time the scores come from; five by default.")
     ] = None,
+    search: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=500,
+            metavar="N",
+            help="First try N other settings of each model, on rows before those it is scored on; what is surely"
+            " better is trained with.",
+        ),
+    ] = None,
     interval: OfInterval = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,7 +50,9 @@ def train(
 
     The first release of a store and interval is promoted by itself. Exit code 3 if the candles do not do.
     """
-    result = train_release(installation(interval), promote=promote, seed=seed, jobs=jobs, folds=folds)
+    result = train_release(
+        installation(interval), promote=promote, seed=seed, jobs=jobs, folds=folds, search=search
+    )
     if as_json:
         print_json(to_json(result))
     else:
@@ -54,9 +66,10 @@ def train_release(
     seed: int | None = None,
     jobs: int | None = None,
     folds: int | None = None,
+    search: int | None = None,
 ) -> "TrainingResult":
     """Train with a progress display and return what came of it."""
-    from cripto.training import TrainingPlan, train
+    from cripto.training import SearchPlan, TrainingPlan, train
 
     parts.registry.check_signer()  # now, not after an hour of fitting
     chosen: dict[str, Any] = {}
@@ -66,6 +79,8 @@ def train_release(
         chosen["jobs"] = jobs
     if folds is not None:
         chosen["folds"] = folds
+    if search is not None:
+        chosen["search"] = SearchPlan(search)
     plan = TrainingPlan(
         interval=parts.interval,
         default_interval=parts.settings.interval,
@@ -101,6 +116,8 @@ def to_json(result: "TrainingResult") -> dict[str, Any]:
 def show(result: "TrainingResult") -> None:
     """Print the final table: each model beside its strongest baseline, walking forward."""
     manifest = result.manifest
+    if (found := manifest.training.get("search")) is not None:
+        output.print(search_table(found))
     output.print(score_table(result.metrics, "walking forward, against the strongest baseline"))
     training = manifest.training
     output.print(
@@ -114,6 +131,26 @@ def show(result: "TrainingResult") -> None:
             f" {', '.join(training['left_out'])}",
             markup=False,
         )
+
+
+def search_table(found: Mapping[str, Any]) -> "Table":
+    """By model how many candidates were tried, what the best gained on the present settings, and if surely."""
+    level = f"{100 * found['rule']['level_for_all_tried']:.2f} % interval"
+    title = f"search: {found['budget']['tried']} candidates before {found['data']['last']}, seed {found['seed']}"
+    rows = table("model", "tried>", "best gains>", level, "verdict", "settings", title=title)
+    for name, model in found["models"].items():
+        best = model["winner"] or model["best"]
+        interval = None if best is None else best["interval_for_all_tried"]
+        now = model["present"]["settings"]
+        rows.add_row(
+            name,
+            str(model["tried"]),
+            "-" if best is None else f"{best['improvement']:+.4f}",
+            "-" if interval is None else f"{interval[0]:+.4f} to {interval[1]:+.4f}",
+            model["verdict"],
+            "" if best is None else ", ".join(f"{k} {v}" for k, v in best["settings"].items() if v != now.get(k)),
+        )
+    return rows
 
 
 def score_table(models: Mapping[str, Mapping[str, Any]], title: str) -> "Table":
