@@ -6,6 +6,7 @@ are in memory: what is measured is the training. Processor time is told beside t
 """
 
 import argparse
+import json
 import resource
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from cripto.domain.clock import SystemClock
 from cripto.market.lake import MemoryLake
 from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore
-from cripto.training import TrainingPlan, TrainingResult, train
+from cripto.training import EVALUATION_FILE, TrainingPlan, TrainingResult, train
 from cripto.training.walk_forward import FOLDS
 
 _MEGABYTE = 1024  # ru_maxrss is in kilobytes on Linux
@@ -48,13 +49,23 @@ def main(path: Path, interval: str = "1d", folds: int = FOLDS, assets: int | Non
     lake.upsert(candles)
     print(f"{len(candles)} candles of {candles['symbol'].n_unique()} assets; peak memory so far {_peak():.0f} MB")
     plan = TrainingPlan(interval=interval, default_interval=interval, folds=folds)
-    started = time.perf_counter()
-    result = train(lake, ReleaseRegistry(MemoryStore()), plan, SystemClock(), Stopwatch())
+    started, registry = time.perf_counter(), ReleaseRegistry(MemoryStore())
+    result = train(lake, registry, plan, SystemClock(), Stopwatch())
     print(f"{'all':<16}{time.perf_counter() - started:8.2f} s, {plan.jobs} fits side by side")
-    for name, metrics in result.metrics.items():
-        low, high = metrics["intervals"]["skill"]
-        print(f"{name:<16} skill {metrics['skill']:+.4f} ({low:+.4f} to {high:+.4f}): {metrics['verdict']}")
+    (entry,) = [entry for entry in result.manifest.files if entry.path.endswith(f"/{EVALUATION_FILE}")]
+    for name, scores in json.loads(registry.read(result.manifest, entry))["models"].items():
+        wide, wider = _percent(*scores["intervals"]["skill"]), _percent(*scores["verdict_interval"])
+        parts = " ".join(f"{100 * part['skill']:+.2f}" for part in scores["parts"])
+        auc = "" if "auc" not in scores else f"; AUC {scores['auc']:.3f} from {scores['intervals']['auc'][0]:.3f}"
+        print(
+            f"{name:<16} skill {100 * scores['skill']:+.2f} % (95 %: {wide}; 99 %: {wider});"
+            f" by fold {parts}{auc}: {scores['verdict']}"
+        )
     return result
+
+
+def _percent(low: float, high: float) -> str:
+    return f"{100 * low:+.2f} to {100 * high:+.2f}"
 
 
 def _peak() -> float:

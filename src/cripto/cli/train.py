@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cripto.training import TrainingResult
 
-__all__ = ["score_table", "show", "source_revision", "to_json", "train", "train_release"]
+__all__ = ["score_table", "search_table", "show", "source_revision", "to_json", "train", "train_release"]
 
 
 def train(
@@ -42,6 +42,16 @@ def train(
             help="Train only if so many candle times are new since the newest release; else end with code 0.",
         ),
     ] = None,
+    search: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=500,
+            metavar="N",
+            help="First try N other settings of each model, on rows before those it is scored on; what is surely"
+            " better is trained with.",
+        ),
+    ] = None,
     interval: OfInterval = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,7 +63,7 @@ def train(
     parts = installation(interval)
     if if_new is not None and not _enough_new(parts, if_new, as_json=as_json):
         return
-    result = train_release(parts, promote=promote, seed=seed, jobs=jobs, folds=folds)
+    result = train_release(parts, promote=promote, seed=seed, jobs=jobs, folds=folds, search=search)
     if as_json:
         print_json(to_json(result))
     else:
@@ -88,9 +98,10 @@ def train_release(
     seed: int | None = None,
     jobs: int | None = None,
     folds: int | None = None,
+    search: int | None = None,
 ) -> "TrainingResult":
     """Train with a progress display and return what came of it."""
-    from cripto.training import TrainingPlan, train
+    from cripto.training import SearchPlan, TrainingPlan, train
 
     parts.registry.check_signer()  # now, not after an hour of fitting
     chosen: dict[str, Any] = {}
@@ -100,6 +111,8 @@ def train_release(
         chosen["jobs"] = jobs
     if folds is not None:
         chosen["folds"] = folds
+    if search is not None:
+        chosen["search"] = SearchPlan(search)
     plan = TrainingPlan(
         interval=parts.interval,
         default_interval=parts.settings.interval,
@@ -137,6 +150,8 @@ def to_json(result: "TrainingResult") -> dict[str, Any]:
 def show(result: "TrainingResult") -> None:
     """Print the final table: each model beside its strongest baseline, walking forward."""
     manifest = result.manifest
+    if (found := manifest.training.get("search")) is not None:
+        output.print(search_table(found))
     output.print(score_table(result.metrics, "walking forward, against the strongest baseline"))
     training = manifest.training
     output.print(
@@ -150,6 +165,26 @@ def show(result: "TrainingResult") -> None:
             f" {', '.join(training['left_out'])}",
             markup=False,
         )
+
+
+def search_table(found: Mapping[str, Any]) -> "Table":
+    """By model how many candidates were tried, what the best gained on the present settings, and if surely."""
+    level = f"{100 * found['rule']['level_for_all_tried']:.2f} % interval"
+    title = f"search: {found['budget']['tried']} candidates before {found['data']['last']}, seed {found['seed']}"
+    rows = table("model", "tried>", "best gains>", level, "verdict", "settings", title=title)
+    for name, model in found["models"].items():
+        best = model["winner"] or model["best"]
+        interval = None if best is None else best["interval_for_all_tried"]
+        now = model["present"]["settings"]
+        rows.add_row(
+            name,
+            str(model["tried"]),
+            "-" if best is None else f"{best['improvement']:+.4f}",
+            "-" if interval is None else f"{interval[0]:+.4f} to {interval[1]:+.4f}",
+            model["verdict"],
+            "" if best is None else ", ".join(f"{k} {v}" for k, v in best["settings"].items() if v != now.get(k)),
+        )
+    return rows
 
 
 def score_table(models: Mapping[str, Mapping[str, Any]], title: str) -> "Table":

@@ -63,8 +63,11 @@ def fit(name: str, recipe: Recipe, dataset: Dataset, rows: slice, seed: int) -> 
     chosen = start + sample_rows(stop - start, recipe.max_rows, seed)
     target = dataset.log_return[chosen]
     estimator = recipe.build(len(chosen), seed)
+    weights = {} if recipe.weights is None else {_weight_name(estimator): recipe.weights(dataset, chosen)}
     estimator.fit(
-        _frame(dataset, chosen), target if tipo_of(name) == "regressor" else rises(target).astype(np.int64)
+        _frame(dataset, chosen, recipe.features),
+        target if tipo_of(name) == "regressor" else rises(target).astype(np.int64),
+        **weights,
     )
     return FittedModel(name, estimator, len(chosen))
 
@@ -77,6 +80,22 @@ def one_thread() -> AbstractContextManager[Any]:
     return limits
 
 
-def _frame(dataset: Dataset, rows: slice | NDArray[np.intp]) -> pl.DataFrame:
+def _weight_name(estimator: Any) -> str:
+    """The keyword that takes sample weights: a pipeline's last step is what learns from the target."""
+    steps = getattr(estimator, "steps", None)
+    return f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"
+
+
+def _frame(
+    dataset: Dataset, rows: slice | NDArray[np.intp], learned_from: tuple[str, ...] | None = None
+) -> pl.DataFrame:
+    """Rows under the features' names; columns that are not ``learned_from`` (all are if ``None``) hold zeros.
+
+    A column that never moves splits no tree and gets the weight zero in a linear model, so that the fitted
+    estimator takes all features, as every other does, and heeds the few.
+    """
+    values = dataset.features[rows]
+    if learned_from is not None:
+        values = np.where(np.isin(dataset.names, learned_from), values, 0.0)
     # Named columns are what makes scikit-learn keep the feature names in the file.
-    return pl.from_numpy(dataset.features[rows], schema=list(dataset.names))
+    return pl.from_numpy(values, schema=list(dataset.names))

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as installed
 from typing import Any, Final
 
@@ -29,12 +29,13 @@ from cripto.training.leaks import Builder, refuse_miracles
 from cripto.training.model_card import MODEL_CARD_FILE, model_card
 from cripto.training.novelty_fit import fit_novelty
 from cripto.training.page import PAGE_FILE, page
-from cripto.training.plan import STAGES, Progress, TrainingPlan, TrainingResult, silent
+from cripto.training.plan import SEARCH, STAGES, Progress, TrainingPlan, TrainingResult, silent
 from cripto.training.probes import PROBES_FILE, probe_file, probe_rows
 from cripto.training.promotion import promote
 from cripto.training.proofs import ground, prove
 from cripto.training.scores import Evaluation, evaluate, rows_of_folds
 from cripto.training.scores.reference import reference_of
+from cripto.training.search import SEARCH_FILE, SearchResult, rows_before, search
 from cripto.training.served import earlier_predictions, fit_numbers, served, together
 from cripto.training.targets import HORIZON, rises
 from cripto.training.walk_forward import Fold, out_of_fold, walk_forward
@@ -76,7 +77,8 @@ def train(
     ``plan.jobs`` threads here if not said.
 
     Equal candles, seed, code and machine give equal ONNX digests and joblib bytes. Nothing is written before
-    everything is proven, and the manifest is written last: a run killed anywhere leaves no half release. The
+    everything is proven, and the manifest is written last: a run killed anywhere leaves no half release. A plan
+    that asks to search has it done before the first fold's test part, and what won is scored and published. The
     first release of an interval is promoted; a later one if the plan asks and it is not worse than the current
     one where the two can be compared.
 
@@ -107,6 +109,12 @@ def train(
 
     def told(stage: str) -> Callable[[int, int], None]:
         return lambda done, total: report(stage, done, total)
+
+    found = None
+    if plan.search is not None:
+        window = rows_before(dataset, folds[0].train.stop)  # what a release is scored on is not searched in
+        found = search(plan.search, plan.recipes, window, interval, plan.seed, engine, told(SEARCH), plan.window)
+        plan = replace(plan, recipes=found.recipes)
 
     report(_EARLIER, 0, 1)
     earlier = earlier_predictions(plan.recipes, dataset, folds[0], interval, plan.seed, engine, told(_EARLIER))
@@ -188,6 +196,8 @@ def train(
             name: {"max_rows": plan.recipes[name].max_rows, "rows": model.rows} for name, model in fitted.items()
         },
     }
+    if found is not None:
+        training["search"] = found.summary()
     models = {
         name: ModelDraft(
             joblib=joblibs[name],
@@ -210,6 +220,7 @@ def train(
         novelty,
         proofs,
         draw,
+        found,
     )
     manifest = _publish(registry, contents, plan, clock)
     report(_PUBLICATION, 1, 2)
@@ -254,6 +265,7 @@ class _Contents:
     novelty: Novelty | None
     proofs: Proofs
     draw: Drawer
+    found: SearchResult | None
 
     def draft(self, registry: ReleaseRegistry, plan: TrainingPlan, clock: Clock) -> ReleaseDraft:
         """The release under the version that is free now."""
@@ -282,6 +294,7 @@ class _Contents:
                 ).encode(),
                 MODEL_CARD_FILE: card,
                 PROBES_FILE: self.probes,
+                **({} if self.found is None else {SEARCH_FILE: self.found.to_bytes()}),
             },
             training=self.training,
             environment=_environment(),

@@ -10,9 +10,10 @@ from cripto.errors import InvalidInput
 from cripto.training.challenge import Challenge
 from cripto.training.estimators import RECIPES, Recipe
 from cripto.training.scores.payoff import FEE
+from cripto.training.search_space import SearchPlan
 from cripto.training.walk_forward import FOLDS, WindowKind
 
-__all__ = ["SEED", "STAGES", "Progress", "TrainingPlan", "TrainingResult", "silent"]
+__all__ = ["SEARCH", "SEED", "STAGES", "Progress", "TrainingPlan", "TrainingResult", "silent"]
 
 SEED: Final = 20250729
 """The seed of a run that names none."""
@@ -34,12 +35,15 @@ STAGES: Final = (
 )
 """The stages of a run, in order, as `Progress` hears of them."""
 
+SEARCH: Final = "search"
+"""The stage after the leak check, in a run that is asked to search for better recipes."""
+
 
 class Progress(Protocol):
     """Whoever wants to hear how far a run is. Called on the thread that trains, so it should be quick."""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """``done`` of ``total`` steps of ``stage``, one of `STAGES`, are done; 0 when it begins."""
+        """``done`` of ``total`` steps of ``stage``, one of `STAGES` or `SEARCH`, are done; 0 when it begins."""
         ...
 
 
@@ -59,7 +63,8 @@ class TrainingPlan:
     the one whose channel has the plain name (``interval`` itself if not said). ``promote`` asks to serve the
     release at once. ``jobs`` is how many models are fitted side by side; no bit depends on it.
     ``source_revision`` is the code's, as the caller knows it. ``folds`` and ``window`` are the walk-forward's,
-    ``fee`` the illustration's, a share of each purchase and sale. Raises `InvalidInput` if unusable.
+    ``fee`` the illustration's, a share of each purchase and sale. ``search`` asks to look for better recipes than
+    ``recipes`` first. Raises `InvalidInput` if unusable.
     """
 
     interval: str = "1d"
@@ -73,6 +78,7 @@ class TrainingPlan:
     folds: int = FOLDS
     window: WindowKind = "expanding"
     fee: float = FEE
+    search: SearchPlan | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no estimator would take."""

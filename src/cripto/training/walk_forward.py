@@ -36,6 +36,7 @@ __all__ = [
     "folds_between",
     "out_of_fold",
     "predict_fold",
+    "refuse_one_class",
     "walk_forward",
 ]
 
@@ -213,6 +214,18 @@ def predict_fold(dataset: Dataset, task: FoldTask) -> NDArray[np.float64]:
     return fit(task.name, task.recipe, dataset, task.fold.train, task.seed).predict(dataset, task.fold.test)
 
 
+def refuse_one_class(dataset: Dataset, folds: Sequence[Fold]) -> None:
+    """Raise `TrainingRefused` where a training part holds one class only."""
+    for fold in folds:
+        rose = rises(dataset.log_return[fold.train])
+        if rose.all() or not rose.any():
+            which = "every one" if rose.all() else "none"
+            raise TrainingRefused(
+                f"the price rises after {which} of the {len(rose)} training rows of fold {fold.number}:"
+                " there is one class only, nothing to tell apart"
+            )
+
+
 def out_of_fold(
     recipes: Mapping[str, Recipe],
     dataset: Dataset,
@@ -226,14 +239,7 @@ def out_of_fold(
     ``report`` hears how many of all fits are done, on the thread that called. Raises `TrainingRefused` where a
     training part holds one class only.
     """
-    for fold in folds:
-        rose = rises(dataset.log_return[fold.train])
-        if rose.all() or not rose.any():
-            which = "every one" if rose.all() else "none"
-            raise TrainingRefused(
-                f"the price rises after {which} of the {len(rose)} training rows of fold {fold.number}:"
-                " there is one class only, nothing to tell apart"
-            )
+    refuse_one_class(dataset, folds)
     # the dearest first, so that the last ones to end are short
     tasks = sorted(
         (FoldTask(name, recipe, fold, seed) for fold in folds for name, recipe in recipes.items()),

@@ -1,9 +1,11 @@
 import io
 import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.training.dataset import Dataset
@@ -88,6 +90,41 @@ def test_recipe_bounds_the_rows(dataset: Dataset) -> None:
     model = fit("regressor_lin", Recipe(build, max_rows=100), dataset, slice(50, 400), 1)
     assert model.rows == 100
     assert seen == [100]
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_weights_of_the_rows_reach_every_estimator(name: str, dataset: Dataset) -> None:
+    older = np.arange(len(dataset)) <= len(dataset) // 2
+    turned = replace(dataset, log_return=np.where(older, 0.1, -0.1))
+    told = {
+        times: fit(name, replace(QUICK[name], weights=Newest(times)), turned, EVERYTHING, 1).predict(turned).mean()
+        for times in (1, 1_000)
+    }
+    newest = -0.1 if name.startswith("regressor") else 0.0
+    assert abs(told[1_000] - newest) < 0.02 < abs(told[1] - newest), (
+        "whoever heeds the newer half says what it said"
+    )
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_features_a_recipe_does_not_name_are_not_heeded(name: str, dataset: Dataset) -> None:
+    kept = dataset.names[::2]
+    model = fit(name, replace(QUICK[name], features=kept), dataset, EVERYTHING, 1)
+    assert tuple(model.estimator.feature_names_in_) == dataset.names, "it is served all of them"
+    elsewhere = replace(dataset, features=np.where(np.isin(dataset.names, kept), dataset.features, 77.0))
+    assert (model.predict(elsewhere) == model.predict(dataset)).all()
+    moved = replace(dataset, features=np.where(np.isin(dataset.names, kept), dataset.features[::-1], 0.0))
+    assert (model.predict(moved) != model.predict(dataset)).any()
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newer half of the rows weighs so many times as much."""
+
+    times: float
+
+    def __call__(self, dataset: Dataset, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        return np.where(rows > np.median(rows), self.times, 1.0)
 
 
 def test_sample_is_even_sorted_and_repeatable() -> None:
