@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -123,12 +124,11 @@ def test_a_lake_whose_files_spark_cannot_read_is_read_without_it(
     assert "without Spark: Spark could not finish" in caplog.text
 
 
-class Toy(NamedTuple):
-    name: str
-    number: int
+def toy(name: str, number: int) -> SimpleNamespace:
+    return SimpleNamespace(name=name, number=number)
 
 
-def toy_work(dataset: Dataset, task: Toy) -> Any:
+def toy_work(dataset: Dataset, task: SimpleNamespace) -> Any:
     if task.name == "refused":
         raise TrainingRefused(f"too little for {task.number}")
     if task.name == "model":
@@ -145,18 +145,18 @@ toy_work.__module__ = "__main__"
 def test_failures_are_raised_as_they_were_and_work_goes_on_after_them(spark: Engine) -> None:
     dataset, heard = toy_dataset(random_walk(["BTC"], 120)), list[int]()
     with pytest.raises(TrainingRefused, match="too little for 1"):
-        spark.run(toy_work, [Toy("fine", 0), Toy("refused", 1)], dataset, heard.append)
+        spark.run(toy_work, [toy("fine", 0), toy("refused", 1)], dataset, heard.append)
     with pytest.raises(ModelRefused) as refused:
-        spark.run(toy_work, [Toy("model", 0)], dataset, heard.append)
+        spark.run(toy_work, [toy("model", 0)], dataset, heard.append)
     assert (refused.value.model, refused.value.reason, refused.value.final) == (
         "regressor_rf",
         "it disagrees",
         True,
     )
     with pytest.raises(OperatorError, match=r"Spark could not finish: .*SparkException"):
-        spark.run(toy_work, [Toy("dies", 0)], dataset, heard.append)
+        spark.run(toy_work, [toy("dies", 0)], dataset, heard.append)
     heard.clear()
-    tasks = [Toy("fine", number) for number in range(5)]
+    tasks = [toy("fine", number) for number in range(5)]
     assert spark.run(toy_work, tasks, dataset, heard.append) == [
         (number, len(dataset), "1") for number in range(5)
     ]

@@ -94,7 +94,8 @@ class Failure:
 
 
 def reason_of(text: str) -> str:
-    """What a long report of a failure, Python's or Java's, comes to: its first line that names an exception."""
+    """What a long report of a failure comes to: its first line that names an exception, Python's before Java's."""
     lines = [line.strip().removeprefix(": ") for line in text.splitlines() if line.strip()]
     named = [line for line in lines if _NAMED.match(line)]
-    return (named or lines or ["no reason is given"])[0][:300]
+    python = [line for line in named if not line.startswith(("org.", "java."))]
+    return (python or named or lines or ["no reason is given"])[0][:300]

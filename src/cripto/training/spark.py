@@ -71,6 +71,7 @@ def spark_session(master: str | None, settings: Mapping[str, str] | None = None)
         checked_master(master)
     try:
         import pyspark
+        from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
@@ -90,7 +91,7 @@ def spark_session(master: str | None, settings: Mapping[str, str] | None = None)
         builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()
-    except (PySparkException, OSError) as error:
+    except (PySparkException, Py4JError, OSError) as error:
         raise OperatorError(f"Spark does not start; it needs Java 17: {reason_of(str(error))}") from error
     try:
         yield session

@@ -85,6 +85,8 @@ def test_a_report_comes_to_one_line() -> None:
     assert (
         reason_of("\n  Thrown.\nTraceback:\n  File\n    raise ValueError('x')\nValueError: x\n") == "ValueError: x"
     )
+    both = f"{java}: org.a.PythonException: Trace\n  File\nImportError: No module named 'x'\n\tat o.a"
+    assert reason_of(both) == "ImportError: No module named 'x'"
     assert reason_of("") == "no reason is given"
 
 
