@@ -1,7 +1,8 @@
 # Everything a contributor or an operator types. `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup debian debian-bench checkov run test test-slow check lint types update verify bench clean
+.PHONY: help setup setup-spark debian debian-java debian-bench checkov run test test-slow check lint types update
+.PHONY: verify wheel glue bench clean
 
 PORT ?= 8000
 VENV := .venv
@@ -16,9 +17,19 @@ $(VENV)/.ready: pyproject.toml uv.lock tools/setup.sh
 	@tools/setup.sh $(VENV)
 	@touch $@
 
+setup-spark: $(VENV)/.spark ## Spark into .venv, for cripto train --engine spark and its tests; it needs Java 17
+
+$(VENV)/.spark: $(VENV)/.ready
+	@tools/setup.sh $(VENV) spark
+	@touch $@
+
 debian: ## Debian packages that a few tests use and otherwise skip on, loudly (as root)
 	apt-get update -q
 	apt-get install -y -q --no-install-recommends prometheus ceph-mon ceph-osd radosgw ceph-common
+
+debian-java: ## the Debian package of Java 17, which Spark runs on (as root)
+	apt-get update -q
+	apt-get install -y -q --no-install-recommends openjdk-17-jre-headless
 
 debian-bench: ## Debian packages that the serving benchmark uses: wrk and, as a yardstick, nginx (as root)
 	apt-get update -q
@@ -57,6 +68,12 @@ update: setup ## regenerate what is generated: requirements.txt, openapi.json, t
 
 verify: setup ## fail when a generated file is out of date
 	$(PYTHON) tools/generate.py --check
+
+wheel: setup ## a wheel of this project into dist
+	.uv/bin/uv build --quiet --wheel --out-dir dist
+
+glue: wheel ## what an AWS Glue job takes, into dist/glue: script, wheel, requirements, arguments
+	$(PYTHON) tools/glue.py
 
 bench: setup ## the benchmarks; nothing here is a test
 	$(PYTHON) -m benchmarks

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Create the project's environment from the lock. Needs Python 3.11 or newer with pip, and nothing else.
-# usage: tools/setup.sh VENV
+# usage: tools/setup.sh VENV [spark]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1
+# Spark is a third of a gigabyte that few need
+extras=(--all-extras --no-extra spark --no-extra glue)
+[[ ${2:-} != spark ]] || extras=(--all-extras)
 uv_version=0.13.9
 export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=${CI:+1}
 [[ -n $UV_NO_PROGRESS ]] || unset UV_NO_PROGRESS
@@ -31,9 +34,9 @@ cert=$(pip_option cert)
 
 [[ -x $venv/bin/python ]] || .uv/bin/uv venv --quiet --seed --python "$python" "$venv"
 if [[ -n $(pip_option index-url)$(pip_option no-index) ]]; then
-  .uv/bin/uv export --quiet --frozen --all-extras --no-emit-project --output-file "$venv/locked.txt"
+  .uv/bin/uv export --quiet --frozen "${extras[@]}" --no-emit-project --output-file "$venv/locked.txt"
   "$venv/bin/python" -m pip install --quiet --require-hashes --no-deps --requirement "$venv/locked.txt"
   .uv/bin/uv pip install --quiet --python "$venv/bin/python" --no-deps --editable .
 else
-  UV_PROJECT_ENVIRONMENT=$venv .uv/bin/uv sync --quiet --frozen --all-extras --inexact
+  UV_PROJECT_ENVIRONMENT=$venv .uv/bin/uv sync --quiet --frozen "${extras[@]}" --inexact
 fi

@@ -2,13 +2,15 @@
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cripto.cli.console import output, print_json, progress_bar, table
+from cripto.cli.engines import EngineName, OfEngine, OfMaster, opened_engine
 from cripto.cli.options import AsJson, OfInterval
 from cripto.cli.wiring import Installation, installation
 from cripto.domain.interval import parse_interval
@@ -16,7 +18,8 @@ from cripto.domain.interval import parse_interval
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from cripto.training import TrainingResult
+    from cripto.training import Progress, TrainingResult
+    from cripto.training.engine import Engine
 
 __all__ = ["score_table", "search_table", "show", "source_revision", "to_json", "train", "train_release"]
 
@@ -52,6 +55,8 @@ def train(
             " better is trained with.",
         ),
     ] = None,
+    engine: OfEngine = EngineName.LOCAL,
+    spark_master: OfMaster = None,
     interval: OfInterval = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +68,10 @@ def train(
     parts = installation(interval)
     if if_new is not None and not _enough_new(parts, if_new, as_json=as_json):
         return
-    result = train_release(parts, promote=promote, seed=seed, jobs=jobs, folds=folds, search=search)
+    with opened_engine(engine, spark_master) as chosen:
+        result = train_release(
+            parts, promote=promote, seed=seed, jobs=jobs, folds=folds, search=search, engine=chosen
+        )
     if as_json:
         print_json(to_json(result))
     else:
@@ -91,6 +99,20 @@ def _enough_new(parts: Installation, needed: int, *, as_json: bool) -> bool:
     return False
 
 
+@contextmanager
+def _bars() -> "Iterator[Progress]":
+    """A display of a bar for each stage."""
+    with progress_bar() as bars:
+        tasks = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
 def train_release(
     parts: Installation,
     *,
@@ -99,8 +121,10 @@ def train_release(
     jobs: int | None = None,
     folds: int | None = None,
     search: int | None = None,
+    engine: "Engine | None" = None,
+    watched: "Callable[[], AbstractContextManager[Progress]]" = _bars,
 ) -> "TrainingResult":
-    """Train with a progress display and return what came of it."""
+    """Train with a display of progress, ``watched``, and return what came of it."""
     from cripto.training import SearchPlan, TrainingPlan, train
 
     parts.registry.check_signer()  # now, not after an hour of fitting
@@ -121,15 +145,9 @@ def train_release(
         source_revision=source_revision(),
         **chosen,
     )
-    with progress_bar() as bars:
-        tasks = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        return train(parts.lake, parts.registry, plan, parts.clock, report, listings=parts.listings.read())
+    with watched() as report:
+        listings = parts.listings.read()
+        return train(parts.lake, parts.registry, plan, parts.clock, report, listings=listings, engine=engine)
 
 
 def to_json(result: "TrainingResult") -> dict[str, Any]:

@@ -91,6 +91,16 @@ class CandleLake(Protocol):
         """
         ...
 
+    def files(self, interval: str, version: int) -> list[str] | None:
+        """The Parquet files that hold the candles of one interval in a version, for readers of other libraries.
+
+        Absolute paths, or URIs with their scheme; each holds all columns but ``interval``, and nothing that the
+        version does not. ``None`` where plain Parquet does not tell the whole: the lake has no files, or its table
+        uses features (deletion vectors, renamed columns) that only a reader of Delta understands; then `read`
+        does. `InvalidInput` if there never was that version.
+        """
+        ...
+
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
         """The last ``candles`` candles of every series of one interval, columns and order as `read`'s."""
         ...

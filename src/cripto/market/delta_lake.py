@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
@@ -49,6 +50,8 @@ _LAYOUT = WriterProperties(max_row_group_size=65_536, compression="ZSTD", compre
 _TABLE: dict[str, str | None] = {"delta.checkpointInterval": "20"}
 # deltalake must not rebase our commit onto another's: to it two appends never conflict, and keys would double.
 _OURS_OR_NOTHING = CommitProperties(max_commit_retries=0)
+# later reader versions bring column mapping, deletion vectors and more
+_PLAIN = 1
 _ATTEMPTS = 60
 _SLICE_ROWS = 1_000_000
 
@@ -96,6 +99,18 @@ class DeltaLake:
         table = self._open(version)
         wanted = [of_interval(interval), *of_symbols(symbols), *between(since, until)]
         return sorted_by(_select(table, *wanted), *_ORDER)
+
+    def files(self, interval: str, version: int) -> list[str] | None:
+        """See `CandleLake.files`."""
+        name = parse_interval(interval).name
+        table = self._open(version)
+        if table is None:
+            return None
+        with translated(table.table_uri):
+            if table.protocol().min_reader_version > _PLAIN:
+                return None
+            found = table.file_uris(file_pruning_predicate=[("interval", "=", name)])
+        return sorted(uri if "://" in uri else unquote(uri) for uri in found)
 
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
         """See `CandleLake.recent`."""

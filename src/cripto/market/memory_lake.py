@@ -60,6 +60,12 @@ class MemoryLake:
             candles = candles.filter(pl.col("time") < until)
         return sorted_by(candles, *_ORDER)
 
+    def files(self, interval: str, version: int) -> list[str] | None:
+        """See `CandleLake.files`: a data frame has none."""
+        parse_interval(interval)
+        self._at(version)
+        return None
+
     def recent(self, interval: str, candles: int) -> pl.DataFrame:
         """See `CandleLake.recent`."""
         found = self.read(interval)

@@ -1,6 +1,6 @@
 """From one version of the candle lake to the matrix that models are fitted on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,17 +58,23 @@ class Dataset:
 
 
 def read_candles(
-    lake: CandleLake, interval: Interval, quotes: Sequence[str], listings: Listings = _NOTHING_LISTED
+    lake: CandleLake,
+    interval: Interval,
+    quotes: Sequence[str],
+    listings: Listings = _NOTHING_LISTED,
+    read: Callable[[int], pl.DataFrame] | None = None,
 ) -> tuple[pl.DataFrame, int]:
     """The candles to train on, one series per symbol as `asset_series` gives them, and the lake's version.
 
     Those with `free_prices` alone. The version is resolved once, so that candles arriving meanwhile change
-    nothing. Raises `TrainingRefused` if there are none.
+    nothing. ``read`` may stand in for `CandleLake.read` of a version; it may leave out series that `asset_series`
+    does not look into. Raises `TrainingRefused` if there are none.
     """
     version = lake.version()
     if version is None:
         raise TrainingRefused("there are no candles in the lake: import or fetch some first")
-    candles = asset_series(lake.read(interval.name, version=version), quotes, listings)
+    found = lake.read(interval.name, version=version) if read is None else read(version)
+    candles = asset_series(found, quotes, listings)
     if candles.is_empty():
         known = ", ".join(sorted({series.interval for series in lake.series()})) or "none at all"
         raise TrainingRefused(f"version {version} of the lake has no {interval.name} candles; it has {known}")

@@ -1,7 +1,7 @@
 """Where a run's work is done: on the threads of this machine, or wherever another engine sends it."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from cripto.training.dataset import Dataset, labelled_rows, read_candles
 from cripto.training.fitting import one_thread
 from cripto.training.leaks import Builder
 
-__all__ = ["Engine", "LocalEngine", "Reading"]
+__all__ = ["Engine", "LocalEngine", "Reading", "gathered"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -78,11 +78,26 @@ class LocalEngine:
     ) -> list[Result]:
         """See `Engine.run`."""
         with one_thread(), ThreadPoolExecutor(self.jobs, "fit") as pool:
-            futures = [pool.submit(work, dataset, task) for task in tasks]
-            try:
-                for count, future in enumerate(as_completed(futures), start=1):
-                    future.result()
-                    done(count)
-            finally:
-                pool.shutdown(cancel_futures=True)
-            return [future.result() for future in futures]
+            return gathered(pool, [pool.submit(work, dataset, task) for task in tasks], done)
+
+
+def gathered(
+    pool: ThreadPoolExecutor,
+    futures: Sequence[Future[Result]],
+    done: Callable[[int], None],
+    stop: Callable[[], None] = lambda: None,
+) -> list[Result]:
+    """The results of ``futures``, in their order; ``done`` hears how many are there.
+
+    The first failure is raised, once what ``pool`` has begun has ended, which ``stop`` may hasten; it begins
+    nothing more.
+    """
+    try:
+        for count, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            done(count)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        stop()
+        raise
+    return [future.result() for future in futures]

@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from cripto.domain.model_name import tipo_of
 from cripto.errors import InvalidInput, ModelRefused
 from cripto.registry.convert._answers import Conversion, believed
 from cripto.registry.convert._frames import decode_frame, encode_frame
+from cripto.registry.convert._paths import child_command
 from cripto.registry.convert._process import ChildFailed, Limits, run_child
 
 if TYPE_CHECKING:  # the child imports this package, and scans a file before it imports numpy
@@ -23,8 +23,6 @@ LIMITS = Limits()
 
 UNTRUSTED = Limits(seconds=20.0)
 """What the conversion of one file that somebody else wrote may take."""
-
-_COMMAND = (sys.executable, "-I", "-m", "cripto.registry.convert.child")
 
 
 def convert_model(
@@ -90,7 +88,7 @@ def _convert(
         return {}
     every = ", ".join(models)
     try:
-        command = (*_COMMAND, str(math.ceil(limits.seconds) * (os.cpu_count() or 1)))
+        command = (*child_command(), str(math.ceil(limits.seconds) * (os.cpu_count() or 1)))
         answer = run_child(command, request, _environment(), limits)
     except ChildFailed as error:
         raise ModelRefused(every, f"the conversion process gave no answer: {error}") from error

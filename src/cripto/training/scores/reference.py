@@ -74,19 +74,17 @@ class Reference:
 
 def reference_of(log_return: Floats, symbol: pl.Series) -> Reference:
     """The reference of training rows: their log returns, float64 (rows,), and assets."""
-    pooled = float(np.abs(log_return).mean())
-    by_asset = (
-        pl.DataFrame({"symbol": symbol.cast(pl.String), "size": np.abs(log_return)})
-        .group_by("symbol")
-        .agg(pl.col("size").mean().alias("scale"), pl.len().alias("rows"))
-        .filter((pl.col("rows") >= SCALE_ROWS) & (pl.col("scale") > 0))
-        .sort("symbol")
-    )
+    size = np.abs(log_return)
+    # summed in the order of rows: the engine of data frames sums in an order that differs from process to process
+    names, asset = np.unique(symbol.cast(pl.String).to_numpy(), return_inverse=True)
+    rows = np.bincount(asset, minlength=len(names))
+    scales = np.bincount(asset, weights=size, minlength=len(names)) / np.maximum(rows, 1)
+    usable = np.flatnonzero((rows >= SCALE_ROWS) & (scales > 0))
     return Reference(
         drift=float(log_return.mean()),
         base_rate=float(rises(log_return).mean()),
-        pooled_scale=pooled,
-        scale=dict(by_asset.select("symbol", "scale").iter_rows()),
+        pooled_scale=float(size.mean()),
+        scale={str(names[place]): float(scales[place]) for place in usable},
     )
 
 

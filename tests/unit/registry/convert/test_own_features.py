@@ -125,7 +125,7 @@ def test_an_installation_that_lacks_a_library_says_so_and_nothing_of_the_file(
     script = f"import runpy, sys; sys.modules[{missing!r}] = None; sys.argv[1:] = ['60']; " + (
         "runpy.run_module('cripto.registry.convert.child', run_name='__main__')"
     )
-    monkeypatch.setattr(conversion, "_COMMAND", (sys.executable, "-I", "-c", script))
+    monkeypatch.setattr(conversion, "child_command", lambda: (sys.executable, "-I", "-c", script))
     found = refusal(toy_files(3)[MODEL])
     package = {"sklearn": "scikit-learn"}.get(missing, missing)
     assert found.reason == (

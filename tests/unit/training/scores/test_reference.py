@@ -90,3 +90,17 @@ def test_terciles_share_the_known_values_evenly() -> None:
     assert np.bincount(third[:-1]).tolist() == [10, 10, 10]
     assert third[-1] == -1
     assert terciles(np.array([np.nan])).tolist() == [-1]
+
+
+def test_scales_are_sums_in_the_order_of_rows() -> None:
+    """An engine that sums in an order of its own gave other last bits from one process to the next."""
+    random = np.random.default_rng(5)
+    returns = random.normal(0.0, 0.03, 40_000)
+    symbol = pl.Series(np.array(["ADA", "BTC", "ETH"])[random.integers(3, size=len(returns))])
+    scale = reference_of(returns, symbol).scale
+    assert list(scale) == ["ADA", "BTC", "ETH"]
+    for name, found in scale.items():
+        total, rows = 0.0, 0
+        for value in np.abs(returns[(symbol == name).to_numpy()]).tolist():
+            total, rows = total + value, rows + 1
+        assert found == total / rows
