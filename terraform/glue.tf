@@ -31,6 +31,7 @@ resource "aws_glue_job" "training" {
   role_arn                = aws_iam_role.glue[0].arn
   glue_version            = "5.1"
   worker_type             = var.glue_worker_type
+  execution_class         = "STANDARD"
   number_of_workers       = var.glue_workers
   timeout                 = var.glue_timeout_minutes
   max_retries             = 0

@@ -20,7 +20,7 @@ output "update_kubeconfig" {
 
 output "bucket_name" {
   description = "BUCKET_NAME of the manifests"
-  value       = aws_s3_bucket.data.id
+  value       = aws_s3_bucket.data.bucket
 }
 
 output "repository_urls" {

@@ -143,7 +143,12 @@ class Front:
             return [json.dumps(answer).encode()]
         if service == "s3" and "policy" in dict(parse_qsl(url.query, keep_blank_values=True)):
             return self._policy(method, url.path.strip("/"), environ, start_response)
-        return self._moto(environ, start_response)
+
+        def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+            # what moto does not know it answers with 5xx, which every client tries again for minutes
+            return start_response("400 not known to moto" if status.startswith("5") else status, headers, error)
+
+        return self._moto(environ, start)
 
     def _policy(
         self, method: str, bucket: str, environ: dict[str, Any], start_response: Callable[..., Any]
