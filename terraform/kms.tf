@@ -57,6 +57,5 @@ locals {
     Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
     Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
     Resource  = "*"
-    Condition = {}
   }
 }

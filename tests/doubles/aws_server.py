@@ -1,7 +1,8 @@
 """An AWS account on 127.0.0.1: moto, with those parts of EKS that moto lacks and bucket policies it would misread.
 
-``python -m tests.doubles.aws_server`` prints its URL and serves until it is ended. A process of its own: moto keeps
-one account for each process, and AWS's managed policies are loaded only where the environment says so from the start.
+``python -m tests.doubles.aws_server`` prints its URL and serves until it is ended. A process of its own: moto
+keeps one account for each process, and loads AWS's managed policies only where the environment says so from the
+start.
 """
 
 import json
@@ -76,7 +77,11 @@ class Eks:
             return 400, {"__type": "InvalidParameterException", "message": "Auto Mode is all or nothing"}
         if asked["name"] in self._clusters:
             return 409, {"__type": "ResourceInUseException", "message": "the cluster exists"}
-        network = {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4", **asked.get("kubernetesNetworkConfig", {})}
+        network = {
+            "serviceIpv4Cidr": "172.20.0.0/16",
+            "ipFamily": "ipv4",
+            **asked.get("kubernetesNetworkConfig", {}),
+        }
         vpc = {"clusterSecurityGroupId": "sg-0c1", "vpcId": "vpc-0c1", **asked["resourcesVpcConfig"]}
         self._clusters[asked["name"]] = {
             **asked,
@@ -102,7 +107,12 @@ class Eks:
         now = time.time()
         kind, name = kinds[rest[-1] if len(rest) % 2 else rest[-2]]
         if method == "POST":
-            made = {"associationId": f"a-{uuid.uuid4().hex[:17]}", **asked, "clusterName": cluster, "status": "ACTIVE"}
+            made = {
+                "associationId": f"a-{uuid.uuid4().hex[:17]}",
+                **asked,
+                "clusterName": cluster,
+                "status": "ACTIVE",
+            }
             made |= {"createdAt": now, "modifiedAt": now, "associatedAt": now}
             made |= {f"{kind}Arn": f"arn:aws:eks:{_REGION}:{ACCOUNT}:{'/'.join((cluster, *rest))}/{made[name]}"}
             self._hanging[(cluster, *rest, made[name])] = made
@@ -169,7 +179,7 @@ class Front:
 
 def main() -> None:
     """Serve on a free port."""
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
     server = make_server("127.0.0.1", 0, Front(DomainDispatcherApplication(create_backend_app)), threaded=True)

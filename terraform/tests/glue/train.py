@@ -1,1 +1,1 @@
-# stands in for the script of the job
+"""Stands in for the script of the job."""
