@@ -25,7 +25,7 @@ class Terraform:
     folder: Path
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def __call__(self, *args: str, seconds: float = 280) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *args: str, seconds: float = 560) -> subprocess.CompletedProcess[str]:
         """Run ``terraform ARGS``; whatever it answers."""
         return run(*args, folder=self.folder, env=self.env, seconds=seconds)
 
@@ -49,7 +49,7 @@ def need_terraform() -> None:
 
 
 def run(
-    *args: str, folder: Path, env: Mapping[str, str] | None = None, seconds: float = 280
+    *args: str, folder: Path, env: Mapping[str, str] | None = None, seconds: float = 560
 ) -> subprocess.CompletedProcess[str]:
     """Run ``terraform ARGS`` in ``folder`` with only ``env`` added to what a shell needs."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}

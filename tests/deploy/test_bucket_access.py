@@ -17,7 +17,7 @@ from tests.doubles.candles import random_walk
 from tests.doubles.faulty_s3 import Fault, FaultyS3
 from tests.doubles.processes import command, serving
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 AWS = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 WRITING = {"PUT", "POST", "DELETE"}

@@ -8,7 +8,7 @@ import pytest
 
 from tests.deploy.terraform import CONFIGURATION, Terraform, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 RUNS = 17
 """In the files below terraform/tests: Terraform calls it a success, too, when it finds none."""
