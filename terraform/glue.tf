@@ -8,6 +8,11 @@ locals {
     (basename(var.glue_requirements)) = var.glue_requirements
   } : {}
 
+  # Glue installs what this lists, with pip: the wheel, and each module in the version that the lock has.
+  glue_pins = var.glue_enabled && fileexists(var.glue_requirements) ? [
+    for line in split("\n", file(var.glue_requirements)) : trimspace(line) if trimspace(line) != "" && !startswith(trimspace(line), "#")
+  ] : []
+
   glue_files_found = { for name, path in local.glue_files : name => path if fileexists(path) }
   glue_url         = "s3://${var.bucket_name}/glue"
 }
@@ -49,7 +54,7 @@ resource "aws_glue_job" "training" {
 
   default_arguments = merge(
     {
-      "--additional-python-modules" = "${local.glue_url}/${basename(var.glue_wheel_path)}[train]"
+      "--additional-python-modules" = join(",", concat(["${local.glue_url}/${basename(var.glue_wheel_path)}"], local.glue_pins))
       "--custom-logGroup-prefix"    = local.glue_log_prefix
       "--enable-metrics"            = "true"
       "--interval"                  = var.glue_interval
@@ -62,7 +67,7 @@ resource "aws_glue_job" "training" {
   lifecycle {
     precondition {
       condition     = length(local.glue_files_found) == length(local.glue_files)
-      error_message = "glue_enabled, but not there: ${join(", ", [for name, path in local.glue_files : path if !contains(keys(local.glue_files_found), name)])}. Build the wheel with `uv build --wheel` and see glue_script_path, glue_wheel_path, glue_requirements."
+      error_message = "glue_enabled, but not there: ${join(", ", [for name, path in local.glue_files : path if !contains(keys(local.glue_files_found), name)])}. Run `make glue` in the root, and see glue_script_path, glue_wheel_path, glue_requirements."
     }
   }
 

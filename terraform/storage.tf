@@ -1,6 +1,9 @@
 # The one state of the system: candles and models. What is current never expires.
 
 resource "aws_s3_bucket" "data" {
+  #checkov:skip=CKV_AWS_18:an access log is a second bucket; CloudTrail's data events tell the same where an account keeps them
+  #checkov:skip=CKV_AWS_144:candles can be fetched and models trained again; versions guard against deletion
+  #checkov:skip=CKV2_AWS_62:nothing waits for events: servers look at the pointer and the candle log
   bucket        = var.bucket_name
   force_destroy = var.force_destroy
 }

@@ -231,7 +231,7 @@ variable "force_destroy" {
 # Training on Glue
 
 variable "glue_enabled" {
-  description = "Create the Glue training job; build the wheel first"
+  description = "Create the Glue training job; `make glue` first"
   type        = bool
   default     = false
 }
@@ -255,9 +255,9 @@ variable "glue_script_path" {
 }
 
 variable "glue_wheel_path" {
-  description = "The wheel of this project, made by `uv build --wheel`"
+  description = "The wheel of this project, made by `make glue`"
   type        = string
-  default     = "../dist/cripto-1.0.0-py3-none-any.whl"
+  default     = "../dist/glue/cripto-1.0.0-py3-none-any.whl"
 
   validation {
     condition     = endswith(var.glue_wheel_path, ".whl")
@@ -266,9 +266,9 @@ variable "glue_wheel_path" {
 }
 
 variable "glue_requirements" {
-  description = "The locked requirements, uploaded beside the wheel"
+  description = "What the job imports beside Spark and the wheel, a pinned module a line, made by `make glue`"
   type        = string
-  default     = "../requirements.txt"
+  default     = "../dist/glue/requirements.txt"
 }
 
 variable "glue_interval" {

@@ -84,7 +84,7 @@ run "glue" {
   }
 
   assert {
-    condition     = aws_glue_job.training[0].default_arguments["--store"] == "s3://criptos-data" && aws_glue_job.training[0].default_arguments["--promote"] == "true" && aws_glue_job.training[0].default_arguments["--interval"] == "4h" && aws_glue_job.training[0].default_arguments["--additional-python-modules"] == "s3://criptos-data/glue/cripto-1.0.0-py3-none-any.whl[train]"
+    condition     = aws_glue_job.training[0].default_arguments["--store"] == "s3://criptos-data" && aws_glue_job.training[0].default_arguments["--promote"] == "true" && aws_glue_job.training[0].default_arguments["--interval"] == "4h" && aws_glue_job.training[0].default_arguments["--additional-python-modules"] == "s3://criptos-data/glue/cripto-1.0.0-py3-none-any.whl,joblib==1.6.0,scikit-learn==1.9.0"
     error_message = "The job is called as its script expects, and arguments can be replaced."
   }
 
