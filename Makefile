@@ -1,7 +1,7 @@
 # Everything a contributor or an operator types. `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup debian debian-bench run test test-slow check lint types update verify bench clean
+.PHONY: help setup debian debian-bench checkov run test test-slow check lint types update verify bench clean
 
 PORT ?= 8000
 VENV := .venv
@@ -24,6 +24,14 @@ debian-bench: ## Debian packages that the serving benchmark uses: wrk and, as a 
 	apt-get update -q
 # only nginx's program is used: in this run level Debian starts no service when it installs one
 	RUNLEVEL=1 apt-get install -y -q --no-install-recommends wrk nginx-light
+
+checkov: .tools/checkov/.ready ## the checker of manifests that a slow test uses, in an environment of its own (300 MB)
+
+.tools/checkov/.ready: tools/checkov.txt | $(VENV)/.ready
+	rm -rf .tools/checkov
+	.uv/bin/uv venv --quiet --seed --python $(PYTHON) .tools/checkov
+	.tools/checkov/bin/python -m pip install --quiet --require-hashes --no-deps --requirement tools/checkov.txt
+	@touch $@
 
 run: setup ## candles, training if there is no release, and the API on PORT (8000)
 	@PORT=$(PORT) $(VENV)/bin/cripto up
@@ -54,4 +62,4 @@ bench: setup ## the benchmarks; nothing here is a test
 	$(PYTHON) -m benchmarks
 
 clean: ## remove the environment, caches and the local store
-	rm -rf $(VENV) .uv var dist .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .uv .tools var dist .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -58,7 +58,28 @@ def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
         yield from _commands(inner, (*path, name))
 
 
-GENERATED = {"requirements.txt": requirements, "docs/openapi.json": openapi, "docs/cli.md": reference}
+def prometheus_rule() -> str:
+    """Return the alerts as the Prometheus operator takes them; kustomize reads no file outside its component."""
+    lines = (ROOT / "monitoring" / "alerts.yaml").read_text().splitlines()
+    return (
+        "# Generated from monitoring/alerts.yaml by `make update`.\n"
+        "apiVersion: monitoring.coreos.com/v1\n"
+        "kind: PrometheusRule\n"
+        "metadata:\n"
+        "  name: cripto-prediction-api\n"
+        "  labels:\n"
+        "    app: cripto-prediction-api\n"
+        "    release: kube-prometheus-stack\n"
+        "spec:\n"
+    ) + "".join(f"  {line}\n" for line in lines if not line.lstrip().startswith("#"))
+
+
+GENERATED = {
+    "requirements.txt": requirements,
+    "docs/openapi.json": openapi,
+    "docs/cli.md": reference,
+    "k8s/components/monitoring/alerts.yaml": prometheus_rule,
+}
 
 
 def main() -> int:

@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 from cripto.settings import Settings
 
@@ -90,3 +92,32 @@ def test_each_decision_names_what_enforces_it() -> None:
         assert enforced, path.name
         for target in re.findall(r"`(tests/[^`:]+?\.py)", enforced[1]):
             assert (DOCS.parent / target).exists(), (path.name, target)
+
+
+COMMANDS = sorted(
+    {
+        line.strip()
+        for page in [*DOCS.parent.glob("README*.md"), *DOCS.glob("*.md")]
+        for block in re.findall(r"```(?:bash|sh)\n(.*?)```", page.read_text(), re.S)
+        for line in re.findall(r"^(?:\S+=\S+ )*(?:\S+/)?cripto (.*?)(?:\s+#.*|\s+\|\|?.*|\s+&.*)?$", block, re.M)
+    }
+)
+
+
+def test_the_pages_show_commands() -> None:
+    assert len(COMMANDS) > 12
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_that_a_page_shows_exists_with_its_options(line: str) -> None:
+    from cripto.cli.app import build
+
+    words = line.split()
+    command: Any = typer.main.get_command(build())
+    while inner := getattr(command, "commands", None):
+        assert words, f"cripto {line} is a group, not a command"
+        command = inner.get(words.pop(0))
+        assert command is not None, f"cripto {line}"
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    options = {word.split("=")[0] for word in words if word.startswith("--")}
+    assert options <= known | {"--help"}, f"cripto {line}"

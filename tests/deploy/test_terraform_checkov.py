@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 def found(folder: Path) -> Any:
     if not CHECKOV.exists():
-        pytest.skip("CHECKOV MISSING: it is looked for in .tools/checkov (300 MB)")
+        pytest.skip("CHECKOV MISSING: `make checkov` installs it (300 MB)")
     command = [str(CHECKOV), "--directory", str(folder), "--framework", "terraform", "--skip-download"]
     done = subprocess.run([*command, "--output", "json"], capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr

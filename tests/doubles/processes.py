@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
-__all__ = ["UNMEASURED", "Served", "command", "free_port", "kill_after", "resident_kib", "serving"]
+__all__ = ["UNMEASURED", "Served", "command", "free_port", "kill_after", "kill_once", "resident_kib", "serving"]
 
 
 def command(*args: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -30,6 +30,12 @@ def command(*args: str | Path, env: Mapping[str, str], cwd: Path) -> subprocess.
 
 def kill_after(seconds: float, *args: str | Path, env: Mapping[str, str], cwd: Path) -> bool:
     """Start ``cripto ARGS`` and kill it, with every child, after ``seconds``; whether it was still running."""
+    end = time.monotonic() + seconds
+    return kill_once(lambda: time.monotonic() > end, *args, env=env, cwd=cwd)
+
+
+def kill_once(due: Callable[[], bool], *args: str | Path, env: Mapping[str, str], cwd: Path) -> bool:
+    """Start ``cripto ARGS`` and kill it, with every child, once ``due``; whether it was still running."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cripto.cli", *map(str, args)],
         env={**os.environ, **env},
@@ -38,13 +44,13 @@ def kill_after(seconds: float, *args: str | Path, env: Mapping[str, str], cwd: P
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
-    return False
+    while not due():
+        if process.poll() is not None:
+            return False
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return True
 
 
 def free_port() -> int:

@@ -22,6 +22,7 @@ from cripto.features import default_spec
 from cripto.forecasting.calibration import calibrate
 from cripto.forecasting.ranges import RangeScale
 from cripto.training.dataset import Dataset, build_dataset
+from cripto.training.engine import LocalEngine
 from cripto.training.estimators import RECIPES, Recipe
 from cripto.training.plan import SEED
 from cripto.training.scores import evaluate, rows_of_folds
@@ -40,8 +41,8 @@ def rows_of(file: Path, interval: Interval) -> Dataset:
 
 def check_walking_forward(dataset: Dataset, interval: Interval, recipes: Mapping[str, Recipe]) -> None:
     folds = folds_between(dataset.time, interval, boundaries(dataset.time))
-    earlier = earlier_predictions(recipes, dataset, folds[0], interval, SEED, 2, silent)
-    walked = served(dataset, out_of_fold(recipes, dataset, folds, SEED, 2, silent), earlier)
+    earlier = earlier_predictions(recipes, dataset, folds[0], interval, SEED, LocalEngine(2), silent)
+    walked = served(dataset, out_of_fold(recipes, dataset, folds, SEED, LocalEngine(2), silent), earlier)
     check_bounds(dataset, walked.predictions, walked.half_widths, interval)
 
 
@@ -121,7 +122,7 @@ def test_they_keep_them_of_coins_that_were_never_seen(daily_file: Path) -> None:
                 dataset.symbol.is_in(left_out).to_numpy() & (dataset.time >= opened) & (dataset.time < end)
             )
             before = replace(fold, train=slice(0, fold.train.stop))
-            earlier = earlier_predictions(recipes, seen, before, interval, SEED, 1, silent)
+            earlier = earlier_predictions(recipes, seen, before, interval, SEED, LocalEngine(1), silent)
             assert earlier is not None
             numbers = fit_numbers(seen, together(earlier, None), fold.train.stop)
             for name in SIMPLE:

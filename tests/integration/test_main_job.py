@@ -13,7 +13,7 @@ from cripto.market.lake import open_lake
 from cripto.registry import ReleaseRegistry
 from cripto.storage import open_store
 from tests.doubles.candles import random_walk
-from tests.doubles.processes import command, kill_after, serving
+from tests.doubles.processes import command, kill_after, kill_once, serving
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "seed"
 QUICKLY = ("--folds", "2")
@@ -123,3 +123,25 @@ def test_a_killed_training_leaves_no_half_release(seconds: float, tmp_path: Path
     rerun = command("train", *QUICKLY, "--json", env=env, cwd=tmp_path)
     assert rerun.returncode == 0, rerun.stderr
     assert registry.channel("1d", "1d") is not None
+
+
+@pytest.mark.slow
+def test_a_training_killed_while_it_publishes_leaves_no_half_release(tmp_path: Path, candles: Path) -> None:
+    url, models = (tmp_path / "store").as_uri(), tmp_path / "store" / "models"
+    env = {"CRIPTO_STORE": url}
+    assert command("candles", "import", candles, env=env, cwd=tmp_path).returncode == 0
+    registry = ReleaseRegistry(open_store(url))
+
+    def written() -> int:
+        return sum(1 for path in models.rglob("*") if path.is_file())
+
+    for files in (1, 7, 13):
+        enough = written() + files
+        assert kill_once(lambda: written() >= enough, "train", *QUICKLY, env=env, cwd=tmp_path)  # noqa: B023
+        for version in registry.versions():
+            assert registry.verify(registry.manifest(version)) == []
+    rerun = command("train", *QUICKLY, "--json", env=env, cwd=tmp_path)
+    assert rerun.returncode == 0, rerun.stderr
+    current = registry.channel("1d", "1d")
+    assert current is not None
+    assert registry.verify(registry.manifest(current.release)) == []

@@ -108,6 +108,12 @@ def show(result: "TrainingResult") -> None:
         f"interval {manifest.interval}; {'promoted' if result.promoted else 'not promoted'}: {result.reason}",
         markup=False,
     )
+    if training["left_out"]:
+        output.print(
+            f"left out, for too short a history without a gap or a price that stands still:"
+            f" {', '.join(training['left_out'])}",
+            markup=False,
+        )
 
 
 def score_table(models: Mapping[str, Mapping[str, Any]], title: str) -> "Table":

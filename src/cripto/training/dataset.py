@@ -17,11 +17,12 @@ from cripto.market.identity import PART, parted
 from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
 from cripto.market.selection import asset_series
+from cripto.market.universe import PEGGED
 from cripto.training.leaks import Builder
 from cripto.training.splits import to_datetime
 from cripto.training.targets import next_log_return
 
-__all__ = ["Dataset", "build_dataset", "labelled_rows", "read_candles"]
+__all__ = ["Dataset", "build_dataset", "dataset_of", "free_prices", "labelled_rows", "read_candles"]
 
 _NOTHING_LISTED = Listings()
 # no symbol holds a blank
@@ -61,8 +62,8 @@ def read_candles(
 ) -> tuple[pl.DataFrame, int]:
     """The candles to train on, one series per symbol as `asset_series` gives them, and the lake's version.
 
-    The version is resolved once, so that candles arriving meanwhile change nothing. Raises `TrainingRefused`
-    if there are none.
+    Those with `free_prices` alone. The version is resolved once, so that candles arriving meanwhile change
+    nothing. Raises `TrainingRefused` if there are none.
     """
     version = lake.version()
     if version is None:
@@ -71,23 +72,44 @@ def read_candles(
     if candles.is_empty():
         known = ", ".join(sorted({series.interval for series in lake.series()})) or "none at all"
         raise TrainingRefused(f"version {version} of the lake has no {interval.name} candles; it has {known}")
-    return candles, version
+    free = free_prices(candles)
+    if free.is_empty():
+        raise TrainingRefused(
+            f"every asset follows a currency, so that there is nothing to learn:"
+            f" {', '.join(sorted(candles['symbol'].unique()))}"
+        )
+    return free, version
+
+
+def free_prices(candles: pl.DataFrame) -> pl.DataFrame:
+    """The candles of assets that follow no currency.
+
+    A price that is held in place is easily told and flatters every score, while it says nothing of other coins.
+    """
+    return candles.filter(~pl.col("symbol").is_in(list(PEGGED)))
 
 
 def build_dataset(
     candles: pl.DataFrame, spec: FeatureSpec, interval: Interval, build: Builder = build_features
 ) -> Dataset:
     """Features and target of every candle that has both; raise `TrainingRefused` if none has, or nothing moves."""
-    rows = labelled_rows(candles, spec, interval, build).sort("time", "symbol")
+    return dataset_of(labelled_rows(candles, spec, interval, build), candles, spec)
+
+
+def dataset_of(rows: pl.DataFrame, candles: pl.DataFrame, spec: FeatureSpec) -> Dataset:
+    """The `labelled_rows` of ``candles`` as a matrix; `TrainingRefused` if there is none, or nothing moves."""
+    rows = rows.sort("time", "symbol")
+    if rows.is_empty() and candles.group_by("symbol").agg(pl.col("close").n_unique())["close"].max() == 1:
+        raise TrainingRefused(
+            f"the price never moves in any of the {len(candles)} candles: there is nothing to learn"
+        )
     if rows.is_empty():
         longest = max(_parts_apart(candles)[0].group_by("symbol").len()["len"].to_list(), default=0)
         raise TrainingRefused(
-            f"no candle has features and a next candle: {spec.lookback + 1} without a gap are needed,"
-            f" and the longest series has {longest}"
+            f"no candle has features and a next candle: {spec.lookback + 1} without a gap are needed in which the"
+            f" price moves, and the longest series has {longest}"
         )
     log_return = rows["log_return"].to_numpy()
-    if not log_return.any():
-        raise TrainingRefused(f"the price never moves in any of {len(rows)} rows: there is nothing to learn")
     return Dataset(
         names=spec.names,
         features=np.ascontiguousarray(rows.select(spec.names).to_numpy(), dtype=np.float64),
@@ -102,16 +124,33 @@ def labelled_rows(
 ) -> pl.DataFrame:
     """``symbol, time``, the features and ``log_return`` of every candle that has all, by symbol and time.
 
-    Nothing is computed across a break of a series (`cripto.market.identity.parted`).
+    Nothing is computed across a break of a series (`cripto.market.identity.parted`). A candle up to which the
+    price has stood still as far as its features look is left out: a market that is halted or dead moves no more,
+    which is no skill to know.
     """
     apart, broken = _parts_apart(candles)
     features = build(apart, spec, interval)
     targets = next_log_return(apart, interval)
     rows = features.join(targets, on=["symbol", "time"], how="left", maintain_order="left")
     rows = rows.drop_nulls([*spec.names, "log_return"])
+    still = _standing_still(apart, spec.lookback)
+    if len(still):
+        rows = rows.join(still, on=["symbol", "time"], how="anti", maintain_order="left")
     if broken:
         rows = rows.with_columns(pl.col("symbol").str.split(_PART_OF).list.first())
     return rows
+
+
+def _standing_still(candles: pl.DataFrame, lookback: int) -> pl.DataFrame:
+    """``symbol, time`` of candles that close where all of the ``lookback - 1`` before them did."""
+    close = pl.col("close")
+    same = close.rolling_max(lookback) == close.rolling_min(lookback)
+    return (
+        candles.sort("symbol", "time")
+        .select("symbol", "time", same.over("symbol").alias("same"))
+        .filter("same")
+        .drop("same")
+    )
 
 
 def _parts_apart(candles: pl.DataFrame) -> tuple[pl.DataFrame, bool]:

@@ -1,8 +1,6 @@
-"""Fitting one model, or several side by side, to the same bits each time; and writing one down."""
+"""Fitting one model, to the same bits each time; and writing it down."""
 
 import io
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cripto.domain.model_name import MODEL_NAMES, tipo_of
+from cripto.domain.model_name import tipo_of
 from cripto.training.dataset import Dataset
 from cripto.training.estimators import Recipe
 from cripto.training.targets import rises
 
-__all__ = ["FittedModel", "fit", "fit_all", "one_thread", "sample_rows"]
+__all__ = ["FittedModel", "fit", "one_thread", "sample_rows"]
 
 _COMPRESSION = 3
 
@@ -59,7 +57,7 @@ def sample_rows(rows: int, limit: int, seed: int) -> NDArray[np.intp]:
 def fit(name: str, recipe: Recipe, dataset: Dataset, rows: slice, seed: int) -> FittedModel:
     """Fit the model called ``name`` on ``rows`` of ``dataset``, or on as many of them as its recipe allows.
 
-    Equal arguments give equal bits, whatever else runs, as long as BLAS keeps to one thread: see `fit_all`.
+    Equal arguments give equal bits, whatever else runs, as long as BLAS keeps to one thread: see `one_thread`.
     """
     start, stop, _ = rows.indices(len(dataset))
     chosen = start + sample_rows(stop - start, recipe.max_rows, seed)
@@ -69,32 +67,6 @@ def fit(name: str, recipe: Recipe, dataset: Dataset, rows: slice, seed: int) -> 
         _frame(dataset, chosen), target if tipo_of(name) == "regressor" else rises(target).astype(np.int64)
     )
     return FittedModel(name, estimator, len(chosen))
-
-
-def fit_all(
-    recipes: Mapping[str, Recipe],
-    dataset: Dataset,
-    rows: slice,
-    seed: int,
-    jobs: int,
-    done: Callable[[int], None],
-) -> dict[str, FittedModel]:
-    """Fit every model on ``rows``, ``jobs`` at a time, telling ``done`` how many are; in ``MODEL_NAMES`` order.
-
-    Each fit keeps to one thread, BLAS included, so the bits depend neither on ``jobs`` nor on the machine's cores.
-    """
-    names = sorted(recipes, key=lambda name: -recipes[name].cost)
-    with one_thread(), ThreadPoolExecutor(jobs, "fit") as pool:
-        futures = [pool.submit(fit, name, recipes[name], dataset, rows, seed) for name in names]
-        try:
-            fitted = {}
-            for count, future in enumerate(as_completed(futures), start=1):
-                model = future.result()
-                fitted[model.name] = model
-                done(count)
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return {name: fitted[name] for name in MODEL_NAMES if name in fitted}
 
 
 def one_thread() -> AbstractContextManager[Any]:

@@ -20,8 +20,9 @@ from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
 from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
 from cripto.registry.convert import Conversion, convert_models
-from cripto.training.dataset import Dataset, build_dataset, read_candles
-from cripto.training.fitting import fit_all
+from cripto.training.dataset import Dataset, dataset_of
+from cripto.training.engine import Engine, LocalEngine
+from cripto.training.final_fits import final_fits
 from cripto.training.leaks import Builder, look_ahead, refuse_miracles
 from cripto.training.model_card import MODEL_CARD_FILE, model_card
 from cripto.training.novelty_fit import fit_novelty
@@ -62,10 +63,12 @@ def train(
     listings: Listings = _NOTHING_LISTED,
     build: Builder = build_features,
     draw: Drawer = page,
+    engine: Engine | None = None,
 ) -> TrainingResult:
     """Score the five models walking forward through the lake's candles, fit them on all rows and publish.
 
-    ``listings`` say in which quotes an asset is not traded any more.
+    ``listings`` say in which quotes an asset is not traded any more. ``engine`` says where the work is done, on
+    ``plan.jobs`` threads here if not said.
 
     Equal candles, seed, code and machine give equal ONNX digests and joblib bytes. Nothing is written before
     everything is proven, and the manifest is written last: a run killed anywhere leaves no half release. The
@@ -77,30 +80,32 @@ def train(
     """
     interval, spec = parse_interval(plan.interval), default_spec()
     report(_CANDLES, 0, 1)
-    candles, version = read_candles(lake, interval, plan.quotes, listings)
-    described = _describe(candles, version)
+    engine = engine or LocalEngine(plan.jobs)
+    reading = engine.read(lake, interval, plan.quotes, listings)
+    candles = reading.candles
+    described = _describe(candles, reading.version)
     report(_CANDLES, 1, 1)
 
     report(_FEATURES, 0, 1)
-    dataset = build_dataset(candles, spec, interval, build)
+    dataset = dataset_of(engine.label(reading, spec, interval, build), candles, spec)
     _check_classes(dataset)
     folds = walk_forward(dataset.time, interval, folds=plan.folds, window=plan.window)
     report(_FEATURES, 1, 1)
 
     report(_LEAKS, 0, 1)
     look_ahead(candles, spec, interval, build, seed=plan.seed)
-    quotes = dict(candles.select("symbol", "quote").unique().iter_rows())
-    del candles  # hundreds of megabytes with a million rows, and no longer needed
+    quotes = dict(candles.select("symbol", "quote").unique().sort("symbol").iter_rows())
+    del candles, reading  # hundreds of megabytes with a million rows, and no longer needed
     report(_LEAKS, 1, 1)
 
     def told(stage: str) -> Callable[[int, int], None]:
         return lambda done, total: report(stage, done, total)
 
     report(_EARLIER, 0, 1)
-    earlier = earlier_predictions(plan.recipes, dataset, folds[0], interval, plan.seed, plan.jobs, told(_EARLIER))
+    earlier = earlier_predictions(plan.recipes, dataset, folds[0], interval, plan.seed, engine, told(_EARLIER))
     if earlier is None:
         report(_EARLIER, 1, 1)
-    predictions = out_of_fold(plan.recipes, dataset, folds, plan.seed, plan.jobs, told(_FOLDS))
+    predictions = out_of_fold(plan.recipes, dataset, folds, plan.seed, engine, told(_FOLDS))
     report(_SCORES, 0, 1)
     walked = served(dataset, predictions, earlier)
     numbers = fit_numbers(dataset, together(predictions, earlier))
@@ -112,17 +117,12 @@ def train(
     report(_SCORES, 1, 1)
 
     report(_FINAL, 0, len(plan.recipes))
-    fitted = fit_all(
-        plan.recipes,
-        dataset,
-        slice(0, len(dataset)),
-        plan.seed,
-        plan.jobs,
-        lambda done: report(_FINAL, done, len(plan.recipes)),
+    fitted = final_fits(
+        plan.recipes, dataset, plan.seed, engine, lambda done: report(_FINAL, done, len(plan.recipes))
     )
 
     report(_CONVERSION, 0, 1)
-    joblibs = {name: model.to_bytes() for name, model in fitted.items()}
+    joblibs = {name: model.joblib for name, model in fitted.items()}
     conversions = convert(joblibs, dataset.features[probe_rows(dataset)], spec.names)
     report(_CONVERSION, 1, 1)
 
@@ -131,6 +131,7 @@ def train(
     training = {
         **summary,
         "assets": {name: {"quote": quotes[name], "rows": rows} for name, rows in summary["assets"].items()},
+        "left_out": sorted(quotes.keys() - summary["assets"].keys()),
         "candles": described,
         "interval": plan.interval,
         "quotes": list(plan.quotes),
@@ -157,7 +158,15 @@ def train(
         for name in fitted
     }
     novelty = fit_novelty(dataset.features, dataset.names)
-    contents = _Contents(spec, models, training, evaluation, probe_file(dataset, fitted.values()), novelty, draw)
+    contents = _Contents(
+        spec,
+        models,
+        training,
+        evaluation,
+        probe_file(dataset, {name: model.told for name, model in fitted.items()}),
+        novelty,
+        draw,
+    )
     manifest = _publish(registry, contents, plan, clock)
     report(_PUBLICATION, 1, 2)
     promoted, reason = promote(registry, manifest, plan.default_interval or plan.interval, plan.promote, clock)

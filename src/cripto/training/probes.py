@@ -1,16 +1,15 @@
 """Rows on which a release proves itself: joblib against ONNX when it is published, and again when it is loaded."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cripto.training.dataset import Dataset
-from cripto.training.fitting import FittedModel
 
-__all__ = ["PROBES_FILE", "probe_file", "probe_rows"]
+__all__ = ["PROBES_FILE", "probe_file", "probe_rows", "published_rows"]
 
 PROBES_FILE: Final = "probes.json"
 """Name of the probe file in a release."""
@@ -27,15 +26,19 @@ def probe_rows(dataset: Dataset) -> NDArray[np.intp]:
     return np.unique(np.concatenate([spread, extremes])).astype(np.intp)
 
 
-def probe_file(dataset: Dataset, models: Iterable[FittedModel]) -> bytes:
-    """The probe file: a few rows and what every model says of them before conversion.
+def published_rows(dataset: Dataset) -> NDArray[np.intp]:
+    """The rows of the probe file, ascending: a few of `probe_rows`, spread evenly."""
+    every = probe_rows(dataset)
+    return every[np.linspace(0, len(every) - 1, num=min(len(every), _PUBLISHED)).astype(np.intp)]
+
+
+def probe_file(dataset: Dataset, told: Mapping[str, NDArray[np.float64]]) -> bytes:
+    """The probe file: `published_rows` and, by model, what it says of them before conversion.
 
     JSON ``{"features": [[...]], "expected": {name: [...]}}``, which whoever loads the release reproduces.
     """
-    every = probe_rows(dataset)
-    rows = every[np.linspace(0, len(every) - 1, num=min(len(every), _PUBLISHED)).astype(np.intp)]
     value = {
-        "features": dataset.features[rows].tolist(),
-        "expected": {model.name: model.predict(dataset, rows).tolist() for model in models},
+        "features": dataset.features[published_rows(dataset)].tolist(),
+        "expected": {name: values.tolist() for name, values in told.items()},
     }
     return (json.dumps(value, allow_nan=False) + "\n").encode()

@@ -22,6 +22,7 @@ from cripto.forecasting.calibration import calibrate
 from cripto.forecasting.ranges import RangeScale
 from cripto.training.calibration_fit import centre_of, fit_calibration
 from cripto.training.dataset import Dataset
+from cripto.training.engine import Engine
 from cripto.training.estimators import Recipe
 from cripto.training.fitting import one_thread, sample_rows
 from cripto.training.range_fit import LEAST_ROWS, LEAST_TIMES, SCALING, fit_ranges
@@ -92,7 +93,7 @@ def earlier_predictions(
     first: Fold,
     interval: Interval,
     seed: int,
-    jobs: int,
+    engine: Engine,
     report: Callable[[int, int], None],
 ) -> Predictions | None:
     """Out-of-fold predictions of later rows of the ``first`` fold's training part; ``None`` if it is too short.
@@ -103,7 +104,7 @@ def earlier_predictions(
         folds = walk_forward(
             dataset.time[: first.train.stop], interval, folds=EARLIER_FOLDS, embargo=first.embargo
         )
-        return out_of_fold(recipes, dataset, folds, seed, jobs, report)
+        return out_of_fold(recipes, dataset, folds, seed, engine, report)
     except TrainingRefused:
         return None
 
@@ -136,7 +137,7 @@ def fit_numbers(dataset: Dataset, values: Mapping[str, Floats], stop: int | None
     names = [name for name in SCALING if name in dataset.names]
     places = np.array([dataset.names.index(name) for name in names], dtype=np.intp)
     features = dataset.features[np.ix_(rows, places)]
-    centre = centre_of(rose, time)
+    centre = centre_of(dataset.log_return[:stop], time)
     with one_thread():
         for name, column in values.items():
             told = column[rows]

@@ -15,7 +15,7 @@ from cripto.domain.manifest import Manifest
 from cripto.domain.ranges import LEVELS
 from cripto.errors import InvalidInput
 from cripto.forecasting.release import LoadedRelease
-from cripto.training.dataset import Dataset, labelled_rows
+from cripto.training.dataset import Dataset, free_prices, labelled_rows
 from cripto.training.leaks import miracles
 from cripto.training.scores import Evaluation, evaluate, rows_of_parts
 from cripto.training.scores.payoff import FEE
@@ -91,14 +91,16 @@ def score_unseen(
 ) -> UnseenScores:
     """Score ``release`` on those rows of ``candles`` (one series per symbol) that it was not trained on.
 
-    A row is one candle with features and a next candle. Rows of an asset it was trained on count from the one
-    after its last training row; rows of other assets all count, or, unless ``earlier``, those after that row.
+    A row is one candle with features and a next candle, of an asset with `free_prices`. Rows of an asset it was
+    trained on count from the one after its last training row; rows of other assets all count, or, unless
+    ``earlier``, those after that row.
     Features of a few assets are held at a time. ``report`` hears how many assets are done.
 
     Raises `InvalidInput` when nothing is left, or the release does not say what it was trained on, and
     `ModelRefused` for a model that fails or says what is no number.
     """
     seen, interval = seen_by(manifest), parse_interval(manifest.interval)
+    candles = free_prices(candles)
     tables = list(_predicted(release, candles, report or (lambda *_: None)))
     rows = pl.concat(tables).sort("time", "symbol") if tables else None
     if rows is None or rows.is_empty():

@@ -6,7 +6,6 @@ fold is fitted on what was known before its test part began: its last targets cl
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -19,8 +18,9 @@ from cripto.domain.clock import rfc3339
 from cripto.domain.interval import Interval
 from cripto.errors import TrainingRefused
 from cripto.training.dataset import Dataset
+from cripto.training.engine import Engine
 from cripto.training.estimators import Recipe
-from cripto.training.fitting import fit, one_thread
+from cripto.training.fitting import fit
 from cripto.training.splits import EMBARGO, MINIMUM_ROWS, to_datetime
 from cripto.training.targets import HORIZON, rises
 
@@ -29,6 +29,7 @@ __all__ = [
     "FOLDS",
     "MINIMUM_TIMES",
     "Fold",
+    "FoldTask",
     "Predictions",
     "WindowKind",
     "boundaries",
@@ -197,12 +198,19 @@ def folds_between(
     return tuple(folds)
 
 
-def predict_fold(name: str, recipe: Recipe, dataset: Dataset, fold: Fold, seed: int) -> NDArray[np.float64]:
-    """What the model called ``name``, fitted on the fold's training rows, says of its test rows, float64 (test,).
+@dataclass(frozen=True, slots=True)
+class FoldTask:
+    """The model called ``name``, fitted on a fold's training rows and asked about its test rows."""
 
-    A pure function of its arguments, one thread throughout: any engine may run it anywhere.
-    """
-    return fit(name, recipe, dataset, fold.train, seed).predict(dataset, fold.test)
+    name: str
+    recipe: Recipe
+    fold: Fold
+    seed: int
+
+
+def predict_fold(dataset: Dataset, task: FoldTask) -> NDArray[np.float64]:
+    """What the task's model says of the fold's test rows, float64 (test,); a pure function for any engine."""
+    return fit(task.name, task.recipe, dataset, task.fold.train, task.seed).predict(dataset, task.fold.test)
 
 
 def out_of_fold(
@@ -210,13 +218,13 @@ def out_of_fold(
     dataset: Dataset,
     folds: Sequence[Fold],
     seed: int,
-    jobs: int,
+    engine: Engine,
     report: Callable[[int, int], None],
 ) -> Predictions:
-    """Fit every model on every fold, ``jobs`` at a time, and keep what it says of the fold's test rows.
+    """Fit every model on every fold, where ``engine`` says, and keep what it says of the fold's test rows.
 
-    ``report`` hears how many of all fits are done, on the thread that called. No bit depends on ``jobs``. Raises
-    `TrainingRefused` where a training part holds one class only.
+    ``report`` hears how many of all fits are done, on the thread that called. Raises `TrainingRefused` where a
+    training part holds one class only.
     """
     for fold in folds:
         rose = rises(dataset.log_return[fold.train])
@@ -228,24 +236,15 @@ def out_of_fold(
             )
     # the dearest first, so that the last ones to end are short
     tasks = sorted(
-        ((name, fold) for fold in folds for name in recipes),
-        key=lambda task: -recipes[task[0]].cost * (task[1].train.stop - task[1].train.start),
+        (FoldTask(name, recipe, fold, seed) for fold in folds for name, recipe in recipes.items()),
+        key=lambda task: -task.recipe.cost * (task.fold.train.stop - task.fold.train.start),
     )
     number = np.zeros(len(dataset), dtype=np.int64)
     for fold in folds:
         number[fold.test] = fold.number
     values = {name: np.full(len(dataset), np.nan) for name in recipes}
     report(0, len(tasks))
-    with one_thread(), ThreadPoolExecutor(jobs, "fold") as pool:
-        futures = {
-            pool.submit(predict_fold, name, recipes[name], dataset, fold, seed): (name, fold)
-            for name, fold in tasks
-        }
-        try:
-            for count, future in enumerate(as_completed(futures), start=1):
-                name, fold = futures[future]
-                values[name][fold.test] = future.result()
-                report(count, len(tasks))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    told = engine.run(predict_fold, tasks, dataset, lambda done: report(done, len(tasks)))
+    for task, said in zip(tasks, told, strict=True):
+        values[task.name][task.fold.test] = said
     return Predictions(tuple(folds), number, values)

@@ -86,12 +86,36 @@ def test_history_shorter_than_the_lookback_is_refused_with_both_numbers() -> Non
         dataset_of(random_walk(["BTC", "ETH"], 60))
 
 
-def test_price_that_never_moves_is_refused() -> None:
-    flat = random_walk(["BTC"], 400).with_columns(
-        pl.lit(7.0).alias(name) for name in ("open", "high", "low", "close")
+def flat(symbol: str, count: int, price: float = 7.0) -> pl.DataFrame:
+    return random_walk([symbol], count).with_columns(
+        pl.lit(price).alias(name) for name in ("open", "high", "low", "close")
     )
-    with pytest.raises(TrainingRefused, match="never moves in any of"):
-        build_dataset(flat, SPEC, DAILY)
+
+
+def test_price_that_never_moves_is_refused() -> None:
+    with pytest.raises(TrainingRefused, match="never moves in any of the 400"):
+        build_dataset(flat("BTC", 400), SPEC, DAILY)
+
+
+def test_asset_whose_price_never_moves_is_left_out_beside_others() -> None:
+    dataset = build_dataset(pl.concat([random_walk(["BTC"], 400), flat("DEAD", 400)]), SPEC, DAILY)
+    assert set(dataset.symbol) == {"BTC"}
+
+
+def test_halted_market_is_left_out_once_no_feature_sees_it_move() -> None:
+    """The price stands still from the 100th candle on: features look back as far as the spec says, no further."""
+    moving = random_walk(["BTC"], 100)
+    halted = flat("BTC", 300, moving["close"][-1]).slice(100)
+    rows = build_dataset(pl.concat([moving, halted]), SPEC, DAILY)
+    last = 99 + SPEC.lookback - 1
+    assert rows.time[-1] == np.datetime64((START + timedelta(days=last - 1)).replace(tzinfo=None), "us")
+
+
+def test_coins_that_follow_a_currency_are_not_read() -> None:
+    lake = lake_of(random_walk(["BTC", "USDC", "EUR"], 10))
+    assert set(read_candles(lake, DAILY, ["USDT"])[0]["symbol"]) == {"BTC"}
+    with pytest.raises(TrainingRefused, match=r"follows a currency.*: EUR, USDC"):
+        read_candles(lake_of(random_walk(["USDC", "EUR"], 10)), DAILY, ["USDT"])
 
 
 def test_empty_lake_is_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.training.dataset import Dataset
 from cripto.training.estimators import RECIPES, Recipe
-from cripto.training.fitting import FittedModel, fit, fit_all, sample_rows
+from cripto.training.fitting import FittedModel, fit, one_thread, sample_rows
 from tests.doubles.candles import random_walk
 from tests.unit.training.toys import QUICK, dataset_of
 
@@ -22,11 +22,8 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def fitted(dataset: Dataset) -> dict[str, FittedModel]:
-    return fit_all(RECIPES, dataset, EVERYTHING, 7, 2, lambda done: None)
-
-
-def test_five_models_come_in_their_usual_order(fitted: dict[str, FittedModel]) -> None:
-    assert list(fitted) == list(MODEL_NAMES)
+    with one_thread():
+        return {name: fit(name, RECIPES[name], dataset, EVERYTHING, 7) for name in MODEL_NAMES}
 
 
 def test_estimators_are_of_the_families_their_names_say(fitted: dict[str, FittedModel]) -> None:
@@ -47,13 +44,6 @@ def test_files_carry_the_feature_names(fitted: dict[str, FittedModel], dataset: 
         loaded = joblib.load(io.BytesIO(model.to_bytes()))
         assert tuple(loaded.feature_names_in_) == dataset.names
         assert loaded.get_params().get("n_jobs") is None
-
-
-def test_number_of_jobs_changes_no_byte(fitted: dict[str, FittedModel], dataset: Dataset) -> None:
-    alone = fit_all(RECIPES, dataset, EVERYTHING, 7, 1, lambda done: None)
-    assert {name: model.to_bytes() for name, model in alone.items()} == {
-        name: model.to_bytes() for name, model in fitted.items()
-    }
 
 
 def test_another_seed_gives_other_forests(fitted: dict[str, FittedModel], dataset: Dataset) -> None:
@@ -113,20 +103,6 @@ def test_few_rows_are_all_taken() -> None:
     assert sample_rows(5, 5, seed=0).tolist() == [0, 1, 2, 3, 4]
 
 
-def test_progress_counts_every_fit(dataset: Dataset) -> None:
-    heard: list[int] = []
-    fit_all(QUICK, dataset, EVERYTHING, 1, 2, heard.append)
-    assert heard == [1, 2, 3, 4, 5]
-
-
-def test_failure_of_one_fit_is_the_failure_of_all(dataset: Dataset) -> None:
-    def build(rows: int, seed: int) -> object:
-        raise MemoryError("no room for a forest")
-
-    with pytest.raises(MemoryError, match="no room"):
-        fit_all({**QUICK, "regressor_rf": Recipe(build)}, dataset, EVERYTHING, 1, 2, lambda done: None)
-
-
 @pytest.mark.parametrize("rows", [100, 5_000, 1_000_000])
 def test_forests_stay_small_whatever_the_rows(rows: int) -> None:
     for name in ("regressor_rf", "classifier_rf"):
@@ -138,5 +114,5 @@ def test_forests_stay_small_whatever_the_rows(rows: int) -> None:
 
 def test_dataset_of_one_asset_is_enough(dataset: Dataset) -> None:
     one = dataset_of(random_walk(["BTC"], 400))
-    assert len(fit_all(QUICK, one, EVERYTHING, 1, 1, lambda done: None)) == 5
+    assert fit("regressor_lin", QUICK["regressor_lin"], one, EVERYTHING, 1).rows == len(one)
     assert one.symbol.unique().equals(pl.Series("symbol", ["BTC"]))

@@ -266,7 +266,9 @@ def test_one_asset_is_enough() -> None:
 
 def test_coin_with_few_candles_beside_others_is_left_out() -> None:
     candles = pl.concat([random_walk(["BTC"], 400), random_walk(["NEW"], 60)])
-    assert list(quickly(lake_of(candles), MemoryStore()).manifest.training["assets"]) == ["BTC"]
+    training = quickly(lake_of(candles), MemoryStore()).manifest.training
+    assert list(training["assets"]) == ["BTC"]
+    assert training["left_out"] == ["NEW"]
 
 
 def test_same_candles_and_seed_give_the_same_bytes(lake: CandleLake) -> None:

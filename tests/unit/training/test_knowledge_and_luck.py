@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from cripto.training.engine import LocalEngine
 from cripto.training.estimators import RECIPES, Recipe
 from cripto.training.leaks import refuse_miracles
 from cripto.training.scores import evaluate, rows_of_folds
@@ -21,7 +22,7 @@ LINEAR = {name: RECIPES[name] for name in ("regressor_lin", "classifier_log")}
 def scores_of(candles: pl.DataFrame, recipes: Mapping[str, Recipe], seed: int = 1) -> Mapping[str, Any]:
     dataset = dataset_of(candles)
     folds = walk_forward(dataset.time, DAILY)
-    said = out_of_fold(recipes, dataset, folds, seed, 2, lambda done, of: None)
+    said = out_of_fold(recipes, dataset, folds, seed, LocalEngine(2), lambda done, of: None)
     return evaluate(rows_of_folds(dataset, said, DAILY), seed).models
 
 

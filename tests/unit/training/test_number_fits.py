@@ -154,7 +154,7 @@ def test_calibration_undoes_what_was_too_sure() -> None:
     calibration = fit_calibration(raw, rose, days(20_000), 0.0)
     assert calibration is not None
     assert calibration.slope == pytest.approx(0.5, abs=0.05)
-    assert calibration.shift == 0
+    assert calibration.shift == pytest.approx(0, abs=0.01)
     later, came = sure_rows(20_000, 2.0, seed=1)
     assert ((calibrate(later, calibration) - came) ** 2).mean() < ((later - came) ** 2).mean()
 
@@ -168,18 +168,40 @@ def test_calibration_never_makes_a_forecast_surer() -> None:
 
 def test_forecasts_that_are_wrong_are_drawn_to_the_share_of_rises() -> None:
     raw, rose = sure_rows(5000, 2.0)
-    centre = centre_of(rose, days(5000))
+    centre = centre_of(np.where(rose, 0.03, -0.03), days(5000))
     calibration = fit_calibration(raw, ~rose, days(5000), centre)
     assert calibration is not None
     assert calibration.slope == 0.0
     assert np.ptp(calibrate(raw, calibration)) < 1e-12
 
 
+def test_probabilities_that_all_lie_too_high_are_moved_to_the_centre() -> None:
+    """A model that learned from a bull market says more than half on average; that says nothing of tomorrow."""
+    raw, rose = sure_rows(20_000, 1.0)
+    shifted = 1 / (1 + np.exp(-(np.log(raw / (1 - raw)) + 0.3)))
+    calibration = fit_calibration(shifted, rose, days(20_000), math.log(0.49 / 0.51))
+    assert calibration is not None
+    served = calibrate(shifted, calibration)
+    assert np.log(served / (1 - served)).mean() == pytest.approx(math.log(0.49 / 0.51), abs=1e-6)
+
+
 def test_a_short_history_of_rises_hardly_moves_the_centre() -> None:
-    always = np.ones(100, dtype=np.bool_)
-    assert 0 < centre_of(always, days(100)) < 0.25
-    rare = np.arange(100_000) % 5 == 0
-    assert centre_of(rare, days(100_000)) == pytest.approx(math.log(0.2 / 0.8), abs=0.05)
+    assert -0.06 < centre_of(np.full(100, 0.03), days(100)) < 0.0
+    rare = np.where(np.arange(400_000) % 5 == 0, 0.001, -0.001)
+    assert centre_of(rare, days(400_000)) == pytest.approx(math.log(0.2 / 0.8), abs=0.05)
+
+
+def test_a_louder_market_rises_less_often() -> None:
+    calm, loud = (centre_of(size * np.where(np.arange(1000) % 2, 1.0, -1.0), days(1000)) for size in (0.001, 0.1))
+    assert loud < calm < 0.0
+    assert calm == pytest.approx(0.0, abs=0.002)
+
+
+def test_closes_that_stay_as_they_were_are_no_rises() -> None:
+    """Half of the closes do not move: a quarter rises, however short the history."""
+    quarters = np.tile([0.0, 0.0001, 0.0, -0.0001], 100)
+    assert centre_of(quarters, days(400)) == pytest.approx(math.log(0.25 / 0.75), abs=0.001)
+    assert math.isfinite(centre_of(np.zeros(200), days(200)))
 
 
 def test_too_little_gives_no_calibration() -> None:

@@ -11,6 +11,7 @@ from cripto.domain.ranges import LEVELS
 from cripto.forecasting.calibration import calibrate
 from cripto.forecasting.ranges import RangeScale
 from cripto.training.dataset import Dataset
+from cripto.training.engine import LocalEngine
 from cripto.training.served import EARLIER_FOLDS, earlier_predictions, fit_numbers, served, together
 from cripto.training.walk_forward import Fold, Predictions, walk_forward
 from tests.doubles.candles import DAILY, random_walk
@@ -56,7 +57,7 @@ def earlier(dataset: Dataset, predictions: Predictions) -> Predictions:
 def test_earlier_predictions_lie_before_the_first_fold() -> None:
     short = dataset_of(random_walk(COINS, 300))
     first = walk_forward(short.time, DAILY)[0]
-    earlier = earlier_predictions(QUICK, short, first, DAILY, 1, 1, silent)
+    earlier = earlier_predictions(QUICK, short, first, DAILY, 1, LocalEngine(1), silent)
     assert earlier is not None
     assert len(earlier.folds) == EARLIER_FOLDS
     assert earlier.folds[-1].test.stop == first.train.stop
@@ -142,7 +143,7 @@ def test_without_anything_earlier_the_first_fold_has_no_ranges_and_raw_probabili
 def test_a_history_too_short_for_earlier_folds_has_none() -> None:
     short = dataset_of(random_walk(COINS, 120))
     folds = walk_forward(short.time, DAILY, folds=2)
-    assert earlier_predictions(QUICK, short, folds[0], DAILY, 1, 1, silent) is None
+    assert earlier_predictions(QUICK, short, folds[0], DAILY, 1, LocalEngine(1), silent) is None
 
 
 def test_numbers_of_too_few_rows_are_said_to_be_missing() -> None:

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from cripto.domain.interval import INTERVALS, Interval
 from cripto.errors import TrainingRefused
+from cripto.training.engine import LocalEngine
 from cripto.training.estimators import Recipe
 from cripto.training.splits import MINIMUM_ROWS
 from cripto.training.walk_forward import (
     FOLDS,
     MINIMUM_TIMES,
     Fold,
+    FoldTask,
     Times,
     WindowKind,
     boundaries,
@@ -174,7 +176,7 @@ def data() -> Any:
 def test_every_tested_row_has_a_prediction_and_no_other(data: Any) -> None:
     folds = walk_forward(data.time, DAILY)
     heard: list[tuple[int, int]] = []
-    predicted = out_of_fold(QUICK, data, folds, 1, 1, lambda done, of: heard.append((done, of)))
+    predicted = out_of_fold(QUICK, data, folds, 1, LocalEngine(1), lambda done, of: heard.append((done, of)))
     assert heard == [(done, 25) for done in range(26)]
     assert list(predicted.values) == list(QUICK)
     for values in predicted.values.values():
@@ -186,7 +188,7 @@ def test_every_tested_row_has_a_prediction_and_no_other(data: Any) -> None:
 
 def test_predictions_do_not_depend_on_how_many_fit_side_by_side(data: Any) -> None:
     folds = walk_forward(data.time, DAILY, folds=2)
-    one, two = (out_of_fold(QUICK, data, folds, 1, jobs, lambda done, of: None) for jobs in (1, 2))
+    one, two = (out_of_fold(QUICK, data, folds, 1, LocalEngine(jobs), lambda done, of: None) for jobs in (1, 2))
     for name in QUICK:
         assert one.values[name].tobytes() == two.values[name].tobytes()
 
@@ -196,8 +198,8 @@ def test_predictions_of_a_fold_do_not_depend_on_later_rows(data: Any) -> None:
     folds = walk_forward(data.time, DAILY)
     short = dataset_of(random_walk(["ADA", "BTC"], 260).filter(pl.col("time") <= folds[1].last_test))
     for name in ("regressor_rf", "classifier_log"):
-        whole = predict_fold(name, QUICK[name], data, folds[0], 3)
-        cut = predict_fold(name, QUICK[name], short, folds[0], 3)
+        whole = predict_fold(data, FoldTask(name, QUICK[name], folds[0], 3))
+        cut = predict_fold(short, FoldTask(name, QUICK[name], folds[0], 3))
         assert whole.tobytes() == cut.tobytes()
 
 
@@ -205,7 +207,7 @@ def test_one_class_before_a_fold_is_refused(data: Any) -> None:
     folds = walk_forward(data.time, DAILY)
     rising = replace(data, log_return=np.abs(data.log_return) + 1e-9)
     with pytest.raises(TrainingRefused, match=r"rises after every one of .* fold 1"):
-        out_of_fold(QUICK, rising, folds, 1, 1, lambda done, of: None)
+        out_of_fold(QUICK, rising, folds, 1, LocalEngine(1), lambda done, of: None)
 
 
 def test_fit_that_fails_ends_the_run(data: Any) -> None:
@@ -214,4 +216,4 @@ def test_fit_that_fails_ends_the_run(data: Any) -> None:
 
     fold: tuple[Fold, ...] = walk_forward(data.time, DAILY, folds=1)
     with pytest.raises(RuntimeError, match="no such estimator"):
-        out_of_fold({"regressor_lin": Recipe(broken)}, data, fold, 1, 1, lambda done, of: None)
+        out_of_fold({"regressor_lin": Recipe(broken)}, data, fold, 1, LocalEngine(1), lambda done, of: None)

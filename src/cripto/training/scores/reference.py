@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cripto.domain.interval import Interval
+from cripto.training.fair_game import fair_share
 from cripto.training.scores.resampling import Floats
 from cripto.training.targets import rises
 
@@ -54,6 +55,11 @@ class Reference:
             "pooled_scale": self.pooled_scale,
             "scale": dict(self.scale),
         }
+
+    @property
+    def fair_share(self) -> float:
+        """The share of rises of a fair game as loud as the training part, see `cripto.training.fair_game`."""
+        return fair_share(self.pooled_scale)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Reference":

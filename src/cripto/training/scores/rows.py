@@ -125,11 +125,13 @@ def _rows(
     symbol = dataset.symbol.filter(pl.Series(chosen))
     actual, part = dataset.log_return[chosen], part[chosen]
     zero, half = np.zeros(len(actual)), np.full(len(actual), 0.5)
-    drift, rate, scale = zero.copy(), half.copy(), np.full(len(actual), np.abs(actual).mean() or 1.0)
+    drift, rate, fair = zero.copy(), half.copy(), half.copy()
+    scale = np.full(len(actual), np.abs(actual).mean() or 1.0)
     for number, reference in references.items():
         if reference is not None:
             here = part == number
             drift[here], rate[here] = reference.drift, reference.base_rate
+            fair[here] = reference.fair_share
             scale[here] = reference.scales(symbol.filter(pl.Series(here)))
     named = all(reference is not None for reference in references.values())
     return ScoredRows(
@@ -141,7 +143,7 @@ def _rows(
         parts=len(references),
         predicted={name: values[chosen] for name, values in predicted.items()},
         returns={"last_price": zero, **({"drift": drift} if named else {}), "seasonal": np.nan_to_num(season)},
-        chances={**({"base_rate": rate} if named else {}), "coin": half},
+        chances={**({"base_rate": rate, "fair_game": fair} if named else {}), "coin": half},
         scale=scale,
         loud=terciles(loud),
         market=market,
