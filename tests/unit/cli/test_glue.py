@@ -1,5 +1,7 @@
 """A Glue job's arguments, and what they come to."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,3 +61,10 @@ def test_a_key_is_no_argument() -> None:
     with pytest.raises(InvalidInput, match="the path of a file"):
         settings_of({"signing_key": "-----BEGIN PRIVATE KEY-----\n..."})
     assert settings_of({"signing_key": "key.pem"}) == {"CRIPTO_SIGNING_KEY": "key.pem"}
+
+
+def test_each_argument_is_told_and_none_that_there_is_not() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "glue.md").read_text()
+    table = page.split("## Arguments")[1].split("##")[0]
+    told = {name for row in re.findall(r"^\| (`--.*?) \|", table, re.M) for name in re.findall(r"`--(\w+)`", row)}
+    assert told == set(ARGUMENTS)

@@ -64,7 +64,9 @@ def test_every_gadget_is_a_live_one(tmp_path: Path) -> None:
 
 
 def test_a_child_that_never_ends_is_ended_and_says_nothing_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion, "_COMMAND", (sys.executable, "-I", "-S", "-c", "while True: pass"))
+    monkeypatch.setattr(
+        conversion, "child_command", lambda: (sys.executable, "-I", "-S", "-c", "while True: pass")
+    )
     found = convert_each(toy_files(3), limits=Limits(seconds=0.5))
     for refused in found.values():
         assert isinstance(refused, ModelRefused)
