@@ -24,8 +24,7 @@ from cripto.market.lake import open_lake
 from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, open_store
 from cripto.training import TrainingPlan, TrainingResult, train
-from cripto.training.dataset import build_dataset
-from cripto.training.splits import to_datetime
+from cripto.training.dataset import build_dataset, to_datetime
 from tests.doubles.candles import DAILY, HOURLY, random_walk
 from tests.doubles.processes import command
 from tests.unit.training.toys import NOW, QUICK, lake_of

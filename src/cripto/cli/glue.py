@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from cripto.cli.logs import configure_logging
-from cripto.cli.train import train_release
+from cripto.cli.train import newly_closed, train_release
 from cripto.cli.wiring import installation
 from cripto.errors import InvalidInput
 
@@ -30,7 +30,7 @@ _SETTINGS: Final = {
     "region": "AWS_DEFAULT_REGION",
     "log_level": "LOG_LEVEL",
 }
-_NUMBERS: Final = ("seed", "folds")
+_NUMBERS: Final = ("seed", "folds", "search", "if_new")
 _WORDS: Final = {"true": True, "false": False}
 
 ARGUMENTS: Final = (*_SETTINGS, "interval", "promote", *_NUMBERS)
@@ -85,6 +85,10 @@ def run(arguments: Mapping[str, Any]) -> None:
     configure_logging(parts.settings.log_level, readable=False)
     told = {name: arguments[name] for name in ARGUMENTS if name in arguments and not name.endswith("_key")}
     _LOG.info("training begins", extra={"arguments": told, "of": parts.settings.store_url})
+    needed = options.pop("if_new", None)
+    if needed is not None and not (found := newly_closed(parts, needed)).enough:
+        _LOG.info("not trained: %s", found, extra={"new_candles": found.to_json()})
+        return
     with spark_session(None) as session:
         result = train_release(parts, **options, engine=SparkEngine(session), watched=_in_log)
     _LOG.info(

@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 
     from cripto.training import Progress, TrainingResult
     from cripto.training.engine import Engine
+    from cripto.training.retraining import NewCandles
 
-__all__ = ["score_table", "search_table", "show", "source_revision", "to_json", "train", "train_release"]
+__all__ = [
+    "newly_closed",
+    "score_table",
+    "search_table",
+    "show",
+    "source_revision",
+    "to_json",
+    "train",
+    "train_release",
+]
 
 
 def train(
@@ -66,7 +76,11 @@ def train(
     proof fails.
     """
     parts = installation(interval)
-    if if_new is not None and not _enough_new(parts, if_new, as_json=as_json):
+    if if_new is not None and not (found := newly_closed(parts, if_new)).enough:
+        if as_json:
+            print_json({"trained": False, "reason": str(found), "new_candles": found.to_json()})
+        else:
+            output.print(f"not trained: {found}", markup=False)
         return
     with opened_engine(engine, spark_master) as chosen:
         result = train_release(
@@ -78,11 +92,11 @@ def train(
         show(result)
 
 
-def _enough_new(parts: Installation, needed: int, *, as_json: bool) -> bool:
-    """Whether enough candles are new; says so if they are not."""
+def newly_closed(parts: Installation, needed: int) -> "NewCandles":
+    """How many candle times are new to the newest release, and whether they are ``needed``."""
     from cripto.training.retraining import new_candles
 
-    found = new_candles(
+    return new_candles(
         parts.lake,
         parts.registry,
         parse_interval(parts.interval),
@@ -90,13 +104,6 @@ def _enough_new(parts: Installation, needed: int, *, as_json: bool) -> bool:
         needed,
         parts.listings.read(),
     )
-    if found.enough:
-        return True
-    if as_json:
-        print_json({"trained": False, "reason": str(found), "new_candles": found.to_json()})
-    else:
-        output.print(f"not trained: {found}", markup=False)
-    return False
 
 
 @contextmanager

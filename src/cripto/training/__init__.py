@@ -3,7 +3,8 @@
 Importing this room does not import scikit-learn: that happens inside the functions that fit.
 """
 
-from cripto.training.job import EVALUATION_FILE, train
+from cripto.training.contents import EVALUATION_FILE
+from cripto.training.job import train
 from cripto.training.model_card import MODEL_CARD_FILE
 from cripto.training.page import PAGE_FILE
 from cripto.training.plan import SEARCH, STAGES, Progress, TrainingPlan, TrainingResult, silent

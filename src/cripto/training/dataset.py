@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,9 @@ from cripto.market.listings import Listings
 from cripto.market.selection import asset_series
 from cripto.market.universe import PEGGED
 from cripto.training.leaks import Builder
-from cripto.training.splits import to_datetime
 from cripto.training.targets import next_log_return
 
-__all__ = ["Dataset", "build_dataset", "dataset_of", "free_prices", "labelled_rows", "read_candles"]
+__all__ = ["Dataset", "build_dataset", "dataset_of", "free_prices", "labelled_rows", "read_candles", "to_datetime"]
 
 _NOTHING_LISTED = Listings()
 # no symbol holds a blank
@@ -165,3 +165,10 @@ def _parts_apart(candles: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
     if not (parts[PART] > 0).any():
         return candles, False
     return parts.with_columns(pl.concat_str("symbol", PART, separator=_PART_OF).alias("symbol")).drop(PART), True
+
+
+def to_datetime(time: np.datetime64) -> datetime:
+    """A numpy UTC time as a UTC-aware ``datetime``."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+        microseconds=int(time.astype("datetime64[us]").astype(np.int64))
+    )

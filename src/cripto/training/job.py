@@ -1,58 +1,43 @@
 """The training job: one version of the lake in, one published release out."""
 
-import json
-import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from importlib.metadata import version as installed
+from dataclasses import replace
 from typing import Any, Final
 
 import polars as pl
 
 from cripto.domain.clock import Clock, rfc3339
-from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import parse_interval
-from cripto.domain.manifest import Manifest
-from cripto.domain.novelty import Novelty
-from cripto.domain.proofs import Proofs
-from cripto.errors import TrainingRefused, WriteConflict
+from cripto.errors import TrainingRefused
 from cripto.features import build_features, default_spec
 from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
-from cripto.registry import ModelDraft, ReleaseDraft, ReleaseRegistry
+from cripto.registry import ModelDraft, ReleaseRegistry
 from cripto.registry.convert import Conversion, convert_models
 from cripto.training.challenge import challenge, champion_of
+from cripto.training.contents import Contents, Drawer, publish
 from cripto.training.dataset import Dataset, dataset_of
 from cripto.training.engine import Engine, LocalEngine
 from cripto.training.final_fits import final_fits
 from cripto.training.leaks import Builder, refuse_miracles
-from cripto.training.model_card import MODEL_CARD_FILE, model_card
 from cripto.training.novelty_fit import fit_novelty
-from cripto.training.page import PAGE_FILE, page
+from cripto.training.page import page
 from cripto.training.plan import SEARCH, STAGES, Progress, TrainingPlan, TrainingResult, silent
-from cripto.training.probes import PROBES_FILE, probe_file, probe_rows
+from cripto.training.probes import probe_file, probe_rows
 from cripto.training.promotion import promote
 from cripto.training.proofs import ground, prove
-from cripto.training.scores import Evaluation, evaluate, rows_of_folds
+from cripto.training.scores import evaluate, rows_of_folds
 from cripto.training.scores.reference import reference_of
-from cripto.training.search import SEARCH_FILE, SearchResult, rows_before, search
+from cripto.training.search import rows_before, search
 from cripto.training.served import earlier_predictions, fit_numbers, served, together
 from cripto.training.targets import HORIZON, rises
 from cripto.training.walk_forward import Fold, out_of_fold, walk_forward
 
-__all__ = ["EVALUATION_FILE", "Converter", "Drawer", "train"]
-
-EVALUATION_FILE: Final = "evaluation.json"
-"""Name of the evaluation report in a release."""
+__all__ = ["Converter", "train"]
 
 Converter = Callable[..., Mapping[str, Conversion]]
 """What `convert_models` is; tests may pass a twin that fails."""
 
-Drawer = Callable[[Mapping[str, Any]], bytes]
-"""What `page` is; tests that do not look at it need not wait for it."""
-
-_LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "joblib", "polars", "onnx", "onnxruntime")
-_ATTEMPTS: Final = 3
 _NOTHING_LISTED: Final = Listings()
 _CANDLES, _FEATURES, _LEAKS, _EARLIER, _FOLDS, _SCORES, _FINAL, _CONVERSION, _PROOFS, _CHALLENGE, _PUBLICATION = (
     STAGES
@@ -211,7 +196,7 @@ def train(
         for name in fitted
     }
     novelty = fit_novelty(dataset.features, dataset.names)
-    contents = _Contents(
+    contents = Contents(
         spec,
         models,
         training,
@@ -222,7 +207,7 @@ def train(
         draw,
         found,
     )
-    manifest = _publish(registry, contents, plan, clock)
+    manifest = publish(registry, contents, plan, clock)
     report(_PUBLICATION, 1, 2)
     promoted, reason = promote(registry, manifest, default_interval, plan.promote, clock, compared)
     report(_PUBLICATION, 2, 2)
@@ -251,72 +236,3 @@ def _check_classes(dataset: Dataset) -> None:
         raise TrainingRefused(
             f"the price rises after {which} of {len(rose)} rows: there is one class only, nothing to tell apart"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Contents:
-    """All of a release but its version."""
-
-    features: FeatureSpec
-    models: Mapping[str, ModelDraft]
-    training: Mapping[str, Any]
-    evaluation: Evaluation
-    probes: bytes
-    novelty: Novelty | None
-    proofs: Proofs
-    draw: Drawer
-    found: SearchResult | None
-
-    def draft(self, registry: ReleaseRegistry, plan: TrainingPlan, clock: Clock) -> ReleaseDraft:
-        """The release under the version that is free now."""
-        version = registry.next_version(clock)
-        evaluation = {
-            "release": str(version),
-            "interval": plan.interval,
-            "kind": "walk-forward",
-            **self.training["walk_forward"],
-            **self.evaluation.to_json(),
-        }
-        card = model_card(
-            str(version), plan.interval, self.features.lookback, self.training, self.evaluation.models, self.proofs
-        )
-        return ReleaseDraft(
-            version=version,
-            created=clock.now(),
-            interval=plan.interval,
-            horizon=HORIZON,
-            features=self.features,
-            models=self.models,
-            files={
-                PAGE_FILE: self.draw(evaluation),
-                EVALUATION_FILE: (
-                    json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-                ).encode(),
-                MODEL_CARD_FILE: card,
-                PROBES_FILE: self.probes,
-                **({} if self.found is None else {SEARCH_FILE: self.found.to_bytes()}),
-            },
-            training=self.training,
-            environment=_environment(),
-            source_revision=plan.source_revision,
-            novelty=self.novelty,
-            proofs=self.proofs,
-        )
-
-
-def _publish(registry: ReleaseRegistry, contents: _Contents, plan: TrainingPlan, clock: Clock) -> Manifest:
-    attempts = 1
-    while True:
-        try:
-            return registry.publish(contents.draft(registry, plan, clock))
-        except WriteConflict:
-            # Another run took that very version: the next free one is ours, unless this goes on and on.
-            if attempts == _ATTEMPTS:
-                raise
-            attempts += 1
-
-
-def _environment() -> dict[str, str]:
-    """What may move the last bits of a fit: the interpreter, the processor's family and these libraries."""
-    libraries = {name: installed(name) for name in _LIBRARIES}
-    return {"python": platform.python_version(), "machine": platform.machine(), **libraries}

@@ -21,14 +21,13 @@ from cripto.domain.proofs import Determinism, ForecastsAhead, LookAhead, Proofs,
 from cripto.errors import TrainingRefused
 from cripto.features import build_features
 from cripto.registry.convert import Conversion
-from cripto.training.dataset import Dataset, dataset_of, labelled_rows
+from cripto.training.dataset import Dataset, dataset_of, labelled_rows, to_datetime
 from cripto.training.engine import LocalEngine
 from cripto.training.estimators import Recipe
 from cripto.training.final_fits import FinalFit, final_fits
 from cripto.training.fitting import fit
 from cripto.training.leaks import Builder, listed, look_ahead
 from cripto.training.served import Served, served
-from cripto.training.splits import to_datetime
 from cripto.training.targets import HORIZON
 from cripto.training.walk_forward import Fold, Predictions
 from cripto.training.warm_up import warm_up

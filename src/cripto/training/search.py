@@ -20,13 +20,12 @@ from cripto.domain.interval import Interval
 from cripto.domain.model_name import MODEL_NAMES, tipo_of
 from cripto.errors import TrainingRefused
 from cripto.training.candidate_scores import CandidateWalk, compared
-from cripto.training.dataset import Dataset
+from cripto.training.dataset import Dataset, to_datetime
 from cripto.training.engine import Engine
 from cripto.training.estimators import Recipe
 from cripto.training.scores.resampling import LEVEL, MINIMUM_DAYS, day_numbers
 from cripto.training.search_space import KEPT, SearchPlan, candidates
 from cripto.training.served import EARLIER_FOLDS
-from cripto.training.splits import to_datetime
 from cripto.training.walk_forward import (
     Fold,
     WindowKind,

@@ -21,12 +21,11 @@ from cripto.errors import TrainingRefused
 from cripto.forecasting.calibration import calibrate
 from cripto.forecasting.ranges import RangeScale
 from cripto.training.calibration_fit import centre_of, fit_calibration
-from cripto.training.dataset import Dataset
+from cripto.training.dataset import Dataset, to_datetime
 from cripto.training.engine import Engine
 from cripto.training.estimators import Recipe
 from cripto.training.fitting import one_thread, sample_rows
 from cripto.training.range_fit import LEAST_ROWS, LEAST_TIMES, SCALING, fit_ranges
-from cripto.training.splits import to_datetime
 from cripto.training.targets import rises
 from cripto.training.walk_forward import Fold, Predictions, out_of_fold, walk_forward
 

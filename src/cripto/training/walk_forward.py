@@ -1,8 +1,7 @@
 """Folds that follow one another in time, and what models say of rows that none of them was fitted on.
 
 The first training part is the first 40 % of the candle times; five test parts share the rest to the end. Each
-fold is fitted on what was known before its test part began: its last targets closed by then, as in
-`cripto.training.splits.hold_out`.
+fold is fitted on what was known before its test part began: its last targets closed by then.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,16 +16,17 @@ from numpy.typing import NDArray
 from cripto.domain.clock import rfc3339
 from cripto.domain.interval import Interval
 from cripto.errors import TrainingRefused
-from cripto.training.dataset import Dataset
+from cripto.training.dataset import Dataset, to_datetime
 from cripto.training.engine import Engine
 from cripto.training.estimators import Recipe
 from cripto.training.fitting import fit
-from cripto.training.splits import EMBARGO, MINIMUM_ROWS, to_datetime
 from cripto.training.targets import HORIZON, rises
 
 __all__ = [
+    "EMBARGO",
     "FIRST_SHARE",
     "FOLDS",
+    "MINIMUM_ROWS",
     "MINIMUM_TIMES",
     "Fold",
     "FoldTask",
@@ -39,6 +39,12 @@ __all__ = [
     "refuse_one_class",
     "walk_forward",
 ]
+
+EMBARGO: Final = HORIZON
+"""Candles left out between the last training row and the first test row; the horizon at least."""
+
+MINIMUM_ROWS: Final = 200
+"""Fewer rows with features and target than this cannot be cut into parts that mean anything."""
 
 FOLDS: Final = 5
 """Test parts of a walk-forward that names no number."""

@@ -45,7 +45,7 @@ def test_options_are_values() -> None:
         "seed": 7,
         "folds": 3,
     }
-    assert options_of({"promote": "False"}) == {"promote": False}
+    assert options_of({"promote": "False", "if_new": "7"}) == {"promote": False, "if_new": 7}
     assert options_of({}) == {}
 
 

@@ -19,7 +19,7 @@ from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, ObjectStore
 from cripto.training import STAGES, TrainingPlan, TrainingResult, train
 from cripto.training.estimators import Recipe
-from cripto.training.splits import MINIMUM_ROWS
+from cripto.training.walk_forward import MINIMUM_ROWS
 from tests.doubles.candles import random_walk
 from tests.doubles.stores import FailingStore, WatchedStore
 from tests.unit.training.toys import NOW, QUICK, REMEMBERED, lake_of, no_conversion, remembering

@@ -13,9 +13,9 @@ from cripto.domain.interval import INTERVALS, Interval
 from cripto.errors import TrainingRefused
 from cripto.training.engine import LocalEngine
 from cripto.training.estimators import Recipe
-from cripto.training.splits import MINIMUM_ROWS
 from cripto.training.walk_forward import (
     FOLDS,
+    MINIMUM_ROWS,
     MINIMUM_TIMES,
     Fold,
     FoldTask,

@@ -8,6 +8,7 @@ import numpy as np
 
 from cripto.domain.clock import rfc3339
 from cripto.domain.model_name import tipo_of
+from cripto.training.dataset import to_datetime
 from cripto.training.scores.classifier import BINS, score_classifier
 from cripto.training.scores.coverage import coverage
 from cripto.training.scores.payoff import FEE, Market, payoff
@@ -26,7 +27,6 @@ from cripto.training.scores.resampling import (
 from cripto.training.scores.rows import ScoredRows
 from cripto.training.scores.skill import Skill
 from cripto.training.scores.slices import Losses, losses_of, slices
-from cripto.training.splits import to_datetime
 from cripto.training.verdict import Evidence, judge, rule
 
 __all__ = ["FORMAT", "Evaluation", "evaluate"]

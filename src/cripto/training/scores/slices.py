@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from cripto.domain.clock import rfc3339
 from cripto.domain.model_name import tipo_of
+from cripto.training.dataset import to_datetime
 from cripto.training.scores.classifier import area_under_curve
 from cripto.training.scores.resampling import Floats, Resampling, day_numbers, sums_by_day
 from cripto.training.scores.rows import LOUDNESS, MARKET, ScoredRows
-from cripto.training.splits import to_datetime
 from cripto.training.targets import rises
 
 __all__ = ["Losses", "losses_of", "slices"]
