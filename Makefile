@@ -1,7 +1,7 @@
 # Everything a contributor or an operator types. `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup debian debian-bench run test test-slow check lint types update verify bench clean
+.PHONY: help setup debian debian-bench debian-image run test test-slow check lint types update verify bench sbom image clean
 
 PORT ?= 8000
 VENV := .venv
@@ -24,6 +24,11 @@ debian-bench: ## Debian packages that the serving benchmark uses: wrk and, as a 
 	apt-get update -q
 # only nginx's program is used: in this run level Debian starts no service when it installs one
 	RUNLEVEL=1 apt-get install -y -q --no-install-recommends wrk nginx-light
+
+debian-image: ## Debian packages that build and run the images without a Docker engine (as root)
+	apt-get update -q
+# podman would have systemd watch a socket: in this run level Debian starts no service when it installs one
+	RUNLEVEL=1 apt-get install -y -q --no-install-recommends buildah podman runc debootstrap catatonit
 
 run: setup ## candles, training if there is no release, and the API on PORT (8000)
 	@PORT=$(PORT) $(VENV)/bin/cripto up
@@ -52,6 +57,14 @@ verify: setup ## fail when a generated file is out of date
 
 bench: setup ## the benchmarks; nothing here is a test
 	$(PYTHON) -m benchmarks
+
+image: setup ## both images, without a Docker engine, in the folder var/image (as root; make debian-image)
+	$(PYTHON) tools/image.py var/image
+
+sbom: setup ## CycloneDX lists of what each image installs, from the lock, in dist/
+	@mkdir -p dist
+	.uv/bin/uv export --quiet --frozen --format cyclonedx1.5 --extra serve --no-dev --output-file dist/cripto-prediction-api.cdx.json
+	.uv/bin/uv export --quiet --frozen --format cyclonedx1.5 --extra collect --extra train --no-dev --output-file dist/cripto-prediction-jobs.cdx.json
 
 clean: ## remove the environment, caches and the local store
 	rm -rf $(VENV) .uv var dist .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
