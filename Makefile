@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PORT ?= 8000
 VENV := .venv
+SBOM ?= dist
 PYTHON := $(VENV)/bin/python
 
 help: ## list the targets
@@ -61,10 +62,10 @@ bench: setup ## the benchmarks; nothing here is a test
 image: setup ## both images, without a Docker engine, in the folder var/image (as root; make debian-image)
 	$(PYTHON) tools/image.py var/image
 
-sbom: setup ## CycloneDX lists of what each image installs, from the lock, in dist/
-	@mkdir -p dist
-	.uv/bin/uv export --quiet --frozen --format cyclonedx1.5 --extra serve --no-dev --output-file dist/cripto-prediction-api.cdx.json
-	.uv/bin/uv export --quiet --frozen --format cyclonedx1.5 --extra collect --extra train --no-dev --output-file dist/cripto-prediction-jobs.cdx.json
+sbom: setup ## CycloneDX lists of what each image installs, from the lock, in dist
+	@mkdir -p $(SBOM)
+	.uv/bin/uv export --quiet --frozen --format cyclonedx1.5 --extra serve --no-dev --output-file $(SBOM)/cripto-prediction-api.cdx.json
+	.uv/bin/uv export --quiet --frozen --format cyclonedx1.5 --extra collect --extra train --no-dev --output-file $(SBOM)/cripto-prediction-jobs.cdx.json
 
 clean: ## remove the environment, caches and the local store
 	rm -rf $(VENV) .uv var dist .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
