@@ -48,14 +48,18 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def build(folder: Path, arguments: Mapping[str, str] | None = None) -> None:
-    """Build both images in ``folder``, with further build ``arguments``; a CalledProcessError if that fails."""
+def build(folder: Path, arguments: Mapping[str, str] | None = None, *, again: bool = True) -> None:
+    """Build both images in ``folder``, with further build ``arguments``; a CalledProcessError if that fails.
+
+    ``again`` says that it may happen again there: each step is kept, which takes longer, and need not be repeated.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "containers.conf").write_text(_ENGINE)
     (folder / "storage.conf").write_text(_STORAGE.format(folder=folder))
     _make_base(folder)
-    options = ["--isolation", "chroot", "--pull-never", "--network", "host", "--format", "docker", "--layers"]
-    options += [f"--volume={mount}" for mount in _pip_mounts(folder)]
+    options = ["--isolation", "chroot", "--pull-never", "--network", "host", "--format", "docker"]
+    options += [f"--layers={str(again).lower()}"]
+    options += [f"--volume={mount}" for mount in pip_mounts(folder)]
     values = {"PYTHON_IMAGE": _BASE, **(arguments or {})}
     options += [f"--build-arg={name}={value}" for name, value in values.items()]
     for target in TARGETS:
@@ -81,26 +85,25 @@ def _make_base(folder: Path) -> None:
     shutil.rmtree(root)
 
 
-def _pip_mounts(folder: Path) -> Iterator[str]:
+def pip_mounts(folder: Path) -> Iterator[str]:
     """The mounts with which pip finds in a build what it finds here: its configuration, and what that names."""
     listed = _run(folder, sys.executable, "-m", "pip", "config", "list")
-    # the variables come first and count most
-    options: dict[str, str] = {}
-    for line in listed.splitlines():
-        name, _, value = line.partition("=")
-        options.setdefault(name.rpartition(".")[2], ast.literal_eval(value))
+    # variables count most, wherever they are listed
+    lines = sorted(listed.splitlines(), key=lambda line: line.startswith(":env:"))
+    options = {
+        name.rpartition(".")[2]: ast.literal_eval(value) for name, _, value in (x.partition("=") for x in lines)
+    }
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     if bundle:
         options.setdefault("cert", bundle)
     # these name places where this machine's own installations go
-    for name in ("target", "prefix", "user", "root", "cache-dir", "require-virtualenv"):
+    for name in ("target", "prefix", "user", "root", "cache-dir", "require-virtualenv", "config-file"):
         options.pop(name, None)
-    lines = ["[global]"]
-    for name, value in options.items():
-        # an indented line goes on with the one before
-        lines.append(f"{name} = " + "\n    ".join(value.splitlines()))
+    # an indented line goes on with the one before
+    told = "".join(f"{name} = " + "\n    ".join(value.splitlines()) + "\n" for name, value in options.items())
     configuration = folder / "pip.conf"
-    configuration.write_text("\n".join(lines) + "\n")
+    configuration.touch(mode=0o600)  # the address of an index may hold a password
+    configuration.write_text(f"[global]\n{told}")
     yield f"{configuration}:/etc/pip.conf:ro"
     places: set[Path] = set()
     for name, value in options.items():

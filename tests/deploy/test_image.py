@@ -37,7 +37,7 @@ def engine() -> Iterator[Engine]:
     # conmon's sockets lie in it, and the path of a socket has to be short
     found = Engine(Path(kept or tempfile.mkdtemp(prefix="image-")).resolve())
     try:
-        build(found.folder, {"REVISION": REVISION})
+        build(found.folder, {"REVISION": REVISION}, again=kept is not None)
         yield found
     finally:
         if not kept:
