@@ -26,7 +26,7 @@ from cripto.market.lake import open_lake
 from cripto.registry import ReleaseRegistry
 from cripto.storage import open_store
 from tests.doubles.candles import random_walk
-from tests.doubles.containers import HARDENED, Container, Engine, missing
+from tests.doubles.containers import HARDENED, Container, Engine, limits, missing
 from tests.doubles.forests import large_release_draft
 from tests.doubles.processes import free_port
 from tools.image import image
@@ -62,6 +62,9 @@ def main(folder: Path, rounds: int = 3) -> int:
     if reason := missing():
         print(f"LEFT OUT: {reason}")
         return 0
+    if len(limits(memory="1g", cpus="1")) < 2:
+        print("LEFT OUT: there are no control groups that limit memory and CPUs")
+        return 0
     engine = Engine(folder.resolve())
     if not engine.folder.exists() or engine.podman("image", "exists", image("serve"), check=False).returncode:
         print(f"LEFT OUT: no image in {folder}; `make image` builds one in var/image")
@@ -91,12 +94,8 @@ def _measured(engine: Engine, store: Path, limit: str, threads: Mapping[str, str
     ReleaseRegistry(open_store(store.as_uri())).publish(large_release_draft())
     _make_readable(store)
     env = {"CRIPTO_STORE": "file:///store", "CRIPTO_HOST": "127.0.0.1", "PORT": str(port), **threads}
-    options = [
-        "--memory=1g",
-        f"--volume={store}:/store:ro",
-        *HARDENED,
-        *([] if limit == "none" else [f"--cpus={limit}"]),
-    ]
+    cpus = "" if limit == "none" else limit
+    options = (*limits(memory="1g", cpus=cpus), f"--volume={store}:/store:ro", *HARDENED)
     with engine.running(image("serve"), *options, env=env) as container:
         _wait(container, port)
         status = container.shell("cat /proc/1/status")

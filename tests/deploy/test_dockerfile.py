@@ -151,3 +151,8 @@ def test_hadolint_finds_nothing() -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.pt-BR.md", "docs/image.md"])
+def test_the_command_is_the_one_everybody_knows(name: str) -> None:
+    assert re.search(r"^docker build -t cripto-prediction-api:latest \.", (ROOT / name).read_text(), re.M)

@@ -18,7 +18,7 @@ from cripto.cli.workers import DRAIN_SECONDS
 from cripto.market.lake import open_lake
 from cripto.market.sample import sample_candles
 from tests.conftest import ROOT, new_bucket
-from tests.doubles.containers import HARDENED, Container, Engine, missing
+from tests.doubles.containers import HARDENED, Container, Engine, limits, missing
 from tests.doubles.processes import free_port
 from tools.image import build, image
 
@@ -54,8 +54,7 @@ def store(engine: Engine, s3_server: str) -> dict[str, str]:
         names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
         env = {"BUCKET_NAME": bucket, **{name: os.environ[name] for name in names}}
     command = ("train", "--promote", "--folds", "2", "--json")
-    options = ("--memory=2g", "--cpus=2", *HARDENED)
-    with engine.running(image("jobs"), *options, env=env, command=command) as trainer:
+    with engine.running(image("jobs"), *limits(memory="2g"), *HARDENED, env=env, command=command) as trainer:
         code = int(engine.podman("wait", trainer.name, timeout=1500).stdout)
         assert code == 0, trainer.logs()
     return env
@@ -66,9 +65,9 @@ def server(engine: Engine, store: dict[str, str]) -> Iterator[tuple[Container, h
     """The serving image, hardened and limited, with a release loaded; and a client of it."""
     port = free_port()
     env = {**store, "PORT": str(port), "CRIPTO_HOST": "127.0.0.1"}
-    limits = ("--memory=512m", "--cpus=1", "--security-opt=no-new-privileges")
+    options = (*limits(memory="512m", cpus="1"), *HARDENED, "--security-opt=no-new-privileges")
     with (
-        engine.running(image("serve"), *limits, *HARDENED, env=env) as container,
+        engine.running(image("serve"), *options, env=env) as container,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
         wait_until_healthy(container, client)
@@ -152,6 +151,8 @@ def test_threads_follow_the_limit_and_memory_keeps_far_below_it(server: tuple[Co
     resident = re.search(r"VmRSS:\s+(\d+) kB", container.shell("cat /proc/1/status"))
     assert resident
     assert int(resident[1]) < 400 * 1024
+    if len(limits(memory="512m", cpus="1")) < 2:
+        pytest.skip("CPU LIMIT NOT TRIED: there are no control groups for it")
     program = "from cripto.cli.cpus import cpu_limit; print(cpu_limit())"
     assert container.run("python", "-c", program).stdout.strip() == "1"
 
@@ -160,7 +161,7 @@ def test_it_drains_and_ends_well_when_it_is_told_to(engine: Engine, store: dict[
     port = free_port()
     env = {**store, "PORT": str(port), "CRIPTO_HOST": "127.0.0.1"}
     with (
-        engine.running(image("serve"), "--memory=512m", *HARDENED, env=env) as container,
+        engine.running(image("serve"), *limits(memory="512m"), *HARDENED, env=env) as container,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
         wait_until_healthy(container, client)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tools.image import PROGRAMS, environment
 
-__all__ = ["HARDENED", "Container", "Engine", "missing"]
+__all__ = ["HARDENED", "Container", "Engine", "limits", "missing"]
 
 _NEEDED = (*PROGRAMS, "podman", "runc", "catatonit")
 HARDENED = ("--read-only", "--read-only-tmpfs=false", "--tmpfs=/tmp", "--cap-drop=ALL")
@@ -30,6 +30,15 @@ def missing() -> str:
             f"IMAGES NOT TRIED: {', '.join(lacking)} missing; `make debian-image` installs what it takes (as root)"
         )
     return ""
+
+
+def limits(*, memory: str, cpus: str = "") -> tuple[str, ...]:
+    """Options of a container that may use so much memory and so many CPUs, as far as control groups are there."""
+    groups = Path("/sys/fs/cgroup")
+    version_2 = groups / "cgroup.controllers"
+    there = version_2.read_text().split() if version_2.exists() else [path.name for path in groups.glob("*")]
+    asked = {"memory": f"--memory={memory}" if memory else "", "cpu": f"--cpus={cpus}" if cpus else ""}
+    return tuple(option for name, option in asked.items() if option and name in there)
 
 
 @dataclass(frozen=True, slots=True)
