@@ -1,11 +1,12 @@
 # Everything a contributor or an operator types. `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark debian debian-java debian-bench checkov run test test-slow check lint types update
-.PHONY: verify wheel glue bench clean
+.PHONY: help setup setup-spark debian debian-java debian-image debian-bench checkov run test test-slow check lint types
+.PHONY: update verify wheel glue bench image sbom clean
 
 PORT ?= 8000
 VENV := .venv
+SBOM ?= dist
 PYTHON := $(VENV)/bin/python
 
 help: ## list the targets
@@ -35,6 +36,11 @@ debian-bench: ## Debian packages that the serving benchmark uses: wrk and, as a 
 	apt-get update -q
 # only nginx's program is used: in this run level Debian starts no service when it installs one
 	RUNLEVEL=1 apt-get install -y -q --no-install-recommends wrk nginx-light
+
+debian-image: ## Debian packages that build and run the images without a Docker engine (as root)
+	apt-get update -q
+# podman would have systemd watch a socket: in this run level Debian starts no service when it installs one
+	RUNLEVEL=1 apt-get install -y -q --no-install-recommends buildah podman runc debootstrap catatonit
 
 checkov: .tools/checkov/.ready ## the checker of manifests that a slow test uses, in an environment of its own (300 MB)
 
@@ -77,6 +83,14 @@ glue: wheel ## what an AWS Glue job takes, into dist/glue: script, wheel, requir
 
 bench: setup ## the benchmarks; nothing here is a test
 	$(PYTHON) -m benchmarks
+
+image: setup ## both images, without a Docker engine, in the folder var/image (as root; make debian-image)
+	$(PYTHON) tools/image.py var/image
+
+sbom: setup ## CycloneDX lists of what each image installs, from the lock, in dist
+	@mkdir -p $(SBOM)
+	.uv/bin/uv export --quiet --frozen --format cyclonedx1.5 --extra serve --no-dev --output-file $(SBOM)/cripto-prediction-api.cdx.json
+	.uv/bin/uv export --quiet --frozen --format cyclonedx1.5 --extra collect --extra train --no-dev --output-file $(SBOM)/cripto-prediction-jobs.cdx.json
 
 clean: ## remove the environment, caches and the local store
 	rm -rf $(VENV) .uv .tools var dist .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -20,6 +20,7 @@ RUNS = (
     ("servers", ()),
     ("start", ()),
     ("intervals", ()),
+    ("limits", ("var/image",)),
     ("read_recent", ()),
     ("lake_size", ()),
     ("check_lake", ()),

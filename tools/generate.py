@@ -16,14 +16,27 @@ ROOT = Path(__file__).parent.parent
 
 
 def requirements() -> str:
-    """Return what the serving image installs, from the lock, with hashes."""
-    command = [str(ROOT / ".uv" / "bin" / "uv"), "export", "--quiet", "--frozen", "--extra", "serve", "--no-dev"]
-    command += ["--no-emit-project", "--no-header", "--no-annotate"]
+    """Return what the serving image installs."""
+    return _locked("what `cripto serve` needs. The project itself is not in it", "--extra=serve", "--no-dev")
+
+
+def jobs_requirements() -> str:
+    """Return what the image of collector and trainer installs."""
+    said = "what the collector and the trainer need. The project itself is not in it"
+    return _locked(said, "--extra=collect", "--extra=train", "--no-dev")
+
+
+def build_requirements() -> str:
+    """Return what builds the project while an image is made."""
+    return _locked("what builds the project for an image", "--only-group=image")
+
+
+def _locked(said: str, *options: str) -> str:
+    """Requirements of the lock, with hashes, under a line that says what they are."""
+    command = [str(ROOT / ".uv" / "bin" / "uv"), "export", "--quiet", "--frozen", "--no-emit-project"]
+    command += ["--no-header", "--no-annotate", *options]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return (
-        "# Generated from uv.lock by `make update`: what `cripto serve` needs. The project itself is not in it.\n"
-        + listed
-    )
+    return f"# Generated from uv.lock by `make update`: {said}.\n{listed}"
 
 
 def openapi() -> str:
@@ -76,6 +89,8 @@ def prometheus_rule() -> str:
 
 GENERATED = {
     "requirements.txt": requirements,
+    "docker/requirements-jobs.txt": jobs_requirements,
+    "docker/requirements-build.txt": build_requirements,
     "docs/openapi.json": openapi,
     "docs/cli.md": reference,
     "k8s/components/monitoring/alerts.yaml": prometheus_rule,

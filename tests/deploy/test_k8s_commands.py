@@ -32,7 +32,11 @@ def understood(*arguments: str) -> bool:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_each_command_is_one_that_the_program_knows(overlay: str) -> None:
     commands = {name: container(overlay, name)["args"] for name in (API, COLLECTOR, TRAINER)}
-    assert commands == {API: ["serve"], COLLECTOR: ["candles", "fetch"], TRAINER: ["train", "--promote", "--if-new", "7"]}
+    assert commands == {
+        API: ["serve"],
+        COLLECTOR: ["candles", "fetch"],
+        TRAINER: ["train", "--promote", "--if-new", "7"],
+    }
     assert all(understood(*arguments) for arguments in commands.values())
     assert all("command" not in container(overlay, name) for name in commands)
 
