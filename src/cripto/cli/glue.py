@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from cripto.cli.logs import configure_logging
-from cripto.cli.train import newly_closed, train_release
+from cripto.cli.train import newly_closed, resumed, train_release
 from cripto.cli.wiring import installation
 from cripto.errors import InvalidInput
 
@@ -87,7 +87,10 @@ def run(arguments: Mapping[str, Any]) -> None:
     _LOG.info("training begins", extra={"arguments": told, "of": parts.settings.store_url})
     needed = options.pop("if_new", None)
     if needed is not None and not (found := newly_closed(parts, needed)).enough:
+        late = resumed(parts, found, options.get("promote", False))
         _LOG.info("not trained: %s", found, extra={"new_candles": found.to_json()})
+        if late is not None:
+            _LOG.info("%s", late, extra={"release": str(found.newest), "promoted": True})
         return
     with spark_session(None) as session:
         result = train_release(parts, **options, engine=SparkEngine(session), watched=_in_log)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "newly_closed",
+    "resumed",
     "score_table",
     "search_table",
     "show",
@@ -52,7 +53,8 @@ def train(
         typer.Option(
             min=1,
             metavar="N",
-            help="Train only if so many candle times are new since the newest release; else end with code 0.",
+            help="Train only if so many candle times are new since the newest release; else promote that one, if"
+            " its own run was killed before it could, and end with code 0.",
         ),
     ] = None,
     search: Annotated[
@@ -77,10 +79,18 @@ def train(
     """
     parts = installation(interval)
     if if_new is not None and not (found := newly_closed(parts, if_new)).enough:
+        late = resumed(parts, found, promote)
         if as_json:
-            print_json({"trained": False, "reason": str(found), "new_candles": found.to_json()})
+            print_json(
+                {
+                    "trained": False,
+                    "promoted": None if late is None else str(found.newest),
+                    "reason": str(found) if late is None else f"{found}; {late}",
+                    "new_candles": found.to_json(),
+                }
+            )
         else:
-            output.print(f"not trained: {found}", markup=False)
+            output.print(f"not trained: {found}{'' if late is None else f'; {late}'}", markup=False)
         return
     with opened_engine(engine, spark_master) as chosen:
         result = train_release(
@@ -100,10 +110,21 @@ def newly_closed(parts: Installation, needed: int) -> "NewCandles":
         parts.lake,
         parts.registry,
         parse_interval(parts.interval),
+        parts.settings.interval,
         parts.settings.quotes,
         needed,
         parts.listings.read(),
     )
+
+
+def resumed(parts: Installation, found: "NewCandles", promote: bool) -> str | None:
+    """Finish the promotion of the newest release, where its run was killed before; what was done, in words."""
+    from cripto.training.promotion import resume
+
+    if found.newest is None:
+        return None
+    why = resume(parts.registry, found.newest, parts.settings.interval, promote, parts.clock)
+    return None if why is None else f"promoted {found.newest}, whose run ended before it could: {why}"
 
 
 @contextmanager

@@ -45,6 +45,33 @@ class ReleaseRegistry(Publications):
             return self.channel(interval, default_interval)
         return self._pointer(interval, default_interval, self._trust, known)
 
+    def standing(self, interval: str, default_interval: str) -> Channel | None:
+        """The pointer of ``interval`` as who moves it finds it, whoever signed it; ``None`` if there is none.
+
+        Raises `ReleaseRefused`, with what to do, if it is malformed or of a schema that is not known here.
+        """
+        try:
+            return self._pointer(interval, default_interval)
+        except ReleaseRefused as error:
+            raise ReleaseRefused(
+                error.release,
+                f"{error.reason}; so it cannot be moved: delete it and promote (`cripto models promote VERSAO`),"
+                " unless a newer version of this program wrote it",
+            ) from error
+
+    def movable(self, interval: str, default_interval: str) -> Channel | None:
+        """The pointer as `standing` gives it, if `promote` could move it, whatever the release.
+
+        Raises `InvalidSettings` if the next move would have to be signed and cannot be, `InvalidInput` if the
+        pointer is at the end of all sequences, and what `standing` raises.
+        """
+        self.check_signer()
+        current = self.standing(interval, default_interval)
+        if current is not None:
+            self._check_signable(channel_key(interval, default_interval), current)
+            current.moved_to(current.release, current.promoted_at)
+        return current
+
     def promote_first(self, version: ReleaseVersion, default_interval: str, clock: Clock) -> Channel | None:
         """Point the channel of the release's interval at it if there is none yet; else ``None``, nothing moved.
 
@@ -52,7 +79,7 @@ class ReleaseRegistry(Publications):
         whoever came first has promoted.
         """
         self.check_signer()
-        if self._pointer(self.manifest(version).interval, default_interval) is not None:
+        if self.standing(self.manifest(version).interval, default_interval) is not None:
             return None
         try:
             return self._open(self._promotable(version), default_interval, clock)
@@ -70,7 +97,7 @@ class ReleaseRegistry(Publications):
         """
         self.check_signer()
         manifest = self._proven(version)
-        current = self._pointer(manifest.interval, default_interval)
+        current = self.standing(manifest.interval, default_interval)
         if current is None or current.release != version:
             _check_proofs(manifest)
         if current is None:
@@ -88,7 +115,7 @@ class ReleaseRegistry(Publications):
         `promote`.
         """
         self.check_signer()
-        current = self._pointer(interval, default_interval)
+        current = self.standing(interval, default_interval)
         if current is None:
             raise NoRelease(f"no release of interval {interval} is promoted", interval=interval)
         target = current.moved_back(clock.now())
@@ -170,13 +197,10 @@ class ReleaseRegistry(Publications):
     def _write(self, interval: str, default_interval: str, target: Channel, current: Channel | None) -> Channel:
         """Put ``target`` in the place of ``current``, signed if there is a key, and return it as it is read."""
         key = channel_key(interval, default_interval)
+        if current is not None:
+            self._check_signable(key, current)
         if self._signer is not None:
             target = target.signed(interval, self._signer)
-        elif current is not None and current.signatures:
-            # whoever signed it may have readers who demand that
-            raise InvalidSettings(
-                f"{key} is signed, and CRIPTO_SIGNING_KEY gives no key to sign its next move with"
-            )
         data = target.to_bytes()
         try:
             if current is None:
@@ -190,6 +214,13 @@ class ReleaseRegistry(Publications):
                 raise
             etag = stored.etag
         return Channel.from_bytes(data, etag, interval=interval, trust=self._trust.optional())
+
+    def _check_signable(self, key: str, current: Channel) -> None:
+        if self._signer is None and current.signatures:
+            # whoever signed it may have readers who demand that
+            raise InvalidSettings(
+                f"{key} is signed, and CRIPTO_SIGNING_KEY gives no key to sign its next move with"
+            )
 
     def _at(self, key: str) -> "StoredObject | None":
         try:

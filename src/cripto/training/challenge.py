@@ -5,7 +5,7 @@ those candles, so it is represented by what it would have been: its recipes fitt
 known, with numbers from before. Both say something of the same rows, and losses are compared in pairs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -20,6 +20,7 @@ from cripto.domain.model_name import tipo_of
 from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import InvalidInput, ModelRefused, ReleaseRefused, TrainingRefused, UnknownRelease
 from cripto.forecasting.release import load_release
+from cripto.market.identity import RENAMES
 from cripto.registry import ReleaseRegistry
 from cripto.training.dataset import Dataset
 from cripto.training.engine import Engine
@@ -123,14 +124,14 @@ def challenge(
 ) -> Challenge:
     """Compare what a run would publish with the ``champion``.
 
-    On `MINIMUM_DAYS` days or more that the champion never saw: row by row, see `compare`; with fewer by what each
-    scored walking forward, see `compare_walks`. ``predictions`` and ``earlier`` are the run's raw out-of-fold
-    ones, ``metrics`` its scores by model. Costs one fit of each model, and none where days are too few;
-    ``report`` hears of them.
+    On `MINIMUM_DAYS` days or more that the champion never saw: row by row, see `compare`; with fewer, or where it
+    cannot be asked, by what each scored walking forward, see `compare_walks`. ``predictions`` and ``earlier`` are
+    the run's raw out-of-fold ones, ``metrics`` its scores by model. Costs one fit of each model, and none where
+    the walks are compared; ``report`` hears of them.
     """
     if champion.silent is not None or champion.last is None:
-        reason = f"not compared with {champion.manifest.release}, which cannot be asked: {champion.silent}"
-        return Challenge(champion.manifest.release, False, reason)
+        mute = f"{champion.manifest.release} cannot be asked: {champion.silent}"
+        return _by_walks(champion.manifest, dataset, metrics, mute)
     begins = np.datetime64(champion.last.replace(tzinfo=None), "us") + _MICROSECOND
     known = pl.DataFrame(
         {
@@ -201,17 +202,21 @@ def compare_walks(
 ) -> tuple[bool | None, str]:
     """Whether a release of these scores, walking forward, is worse than ``current``, and why; ``None``: unknown.
 
-    Each scored on its own rows, so only the same assets are compared, and it takes one model's whole interval of
-    skill at `STRICT_LEVEL` below the whole one of its forerunner's.
+    Each scored on its own rows, so only the same assets are compared, a renamed one by its new name, and it takes
+    one model's whole interval of skill at `STRICT_LEVEL` below the whole one of its forerunner's.
     """
-    told = {model.name: model.metrics.get("verdict_interval") for model in current.models}
-    if frozenset(current.training.get("assets", ())) != assets:
+    told = {model.name: _interval_of(model.metrics) for model in current.models}
+    theirs_assets = current.training.get("assets")
+    if not isinstance(theirs_assets, Mapping) or _coins(theirs_assets) != _coins(assets):
         return None, f"not compared with {current.release}, which was scored on other assets"
     if any(interval is None for interval in told.values()):
         return None, f"not compared with {current.release}, which tells no intervals"
+    new = {name: _interval_of(scores) for name, scores in metrics.items()}
+    if all(interval is None for interval in new.values()):
+        return None, f"not compared with {current.release}, since the new release has no intervals"
     worse = []
-    for name, scores in metrics.items():
-        ours, theirs = scores.get("verdict_interval"), told[name]
+    for name, ours in new.items():
+        theirs = told[name]
         if ours is not None and theirs is not None and ours[1] < theirs[0]:
             worse.append(f"{name} {ours[0]:+.4f} to {ours[1]:+.4f} against {theirs[0]:+.4f} to {theirs[1]:+.4f}")
     if worse:
@@ -220,11 +225,24 @@ def compare_walks(
 
 
 def _by_walks(
-    current: Manifest, dataset: Dataset, metrics: Mapping[str, Mapping[str, Any]], few: str
+    current: Manifest, dataset: Dataset, metrics: Mapping[str, Mapping[str, Any]], why: str
 ) -> Challenge:
     assets = frozenset(dataset.symbol.cast(pl.String).unique().to_list())
     worse, reason = compare_walks(current, assets, metrics)
-    return Challenge(current.release, bool(worse), f"{reason} ({few})")
+    return Challenge(current.release, bool(worse), f"{reason} ({why})")
+
+
+def _coins(assets: Iterable[str]) -> frozenset[str]:
+    return frozenset(RENAMES.get(name, name) for name in assets)
+
+
+def _interval_of(scores: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The strict interval of a model's skill; ``None`` where there is none, or a manifest holds what is none."""
+    try:
+        low, high = map(float, scores["verdict_interval"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return low, high
 
 
 def _fitted_before(

@@ -24,7 +24,7 @@ from cripto.training.novelty_fit import fit_novelty
 from cripto.training.page import page
 from cripto.training.plan import SEARCH, STAGES, Progress, TrainingPlan, TrainingResult, silent
 from cripto.training.probes import probe_file, probe_rows
-from cripto.training.promotion import promote
+from cripto.training.promotion import outlook, promote
 from cripto.training.proofs import ground, prove
 from cripto.training.scores import evaluate, rows_of_folds
 from cripto.training.scores.reference import reference_of
@@ -68,9 +68,14 @@ def train(
     one where the two can be compared.
 
     Raises `TrainingRefused` when the candles do not do or a proof fails, `ModelRefused` when
-    an ONNX form disagrees with its source, and what the store raises.
+    an ONNX form disagrees with its source, and what the store raises; before anything is read
+    what `ReleaseRegistry.standing` raises, or `ReleaseRegistry.movable` if the plan asks to promote.
     """
     interval, spec = parse_interval(plan.interval), default_spec()
+    default_interval = plan.default_interval or plan.interval
+    # now, not after an hour of fitting
+    look = registry.movable if plan.promote else registry.standing
+    standing = look(plan.interval, default_interval)
     report(_CANDLES, 0, 1)
     engine = engine or LocalEngine(plan.jobs)
     reading = engine.read(lake, interval, plan.quotes, listings)
@@ -86,7 +91,6 @@ def train(
 
     report(_LEAKS, 0, 1)
     grounded = ground(candles, dataset, folds, spec, interval, build, plan.seed)
-    default_interval = plan.default_interval or plan.interval
     champion = champion_of(registry, plan.interval, default_interval, candles) if plan.promote else None
     quotes = dict(candles.select("symbol", "quote").unique().sort("symbol").iter_rows())
     del candles, reading  # hundreds of megabytes with a million rows, and no longer needed
@@ -183,6 +187,7 @@ def train(
     }
     if found is not None:
         training["search"] = found.summary()
+    training["promotion"] = outlook(standing, plan.interval, plan.promote, compared)
     models = {
         name: ModelDraft(
             joblib=joblibs[name],

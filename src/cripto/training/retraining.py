@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import polars as pl
 
@@ -17,12 +17,17 @@ from cripto.market.listings import Listings
 from cripto.market.selection import asset_series
 from cripto.registry import ReleaseRegistry
 
-__all__ = ["NewCandles", "new_candles"]
+__all__ = ["MOST_READ", "NewCandles", "new_candles"]
+
+MOST_READ: Final = 20
+"""How many manifests of the highest versions are read for the newest release, so that no long history is."""
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class NewCandles:
-    """How many candle times are ``new`` since the candles of ``newest``, the newest release of the interval.
+    """How many candle times are ``new`` since the candles of ``newest``, the release that knew the latest ones.
 
     ``since`` is the open (UTC) of that release's last candle. Both are ``None``, and ``new`` too, where there is
     no release or it does not tell: then nothing keeps from training.
@@ -60,19 +65,22 @@ def new_candles(
     lake: CandleLake,
     registry: ReleaseRegistry,
     interval: Interval,
+    default_interval: str,
     quotes: Sequence[str],
     needed: int,
     listings: Listings | None = None,
 ) -> NewCandles:
     """Count the candle times of ``interval`` in the lake after those of the interval's newest release.
 
-    A release that cannot be read is passed over, promoted or not makes no difference: what was found worse is not
-    tried again on the same candles. Times count, not candles, so a new coin's whole past is nothing new. Raises
-    `InvalidInput` for fewer than 1 ``needed``.
+    The newest is the one whose candles reach furthest: a version may come from a clock that was ahead. It is
+    looked for among the `MOST_READ` highest versions of the store and the promoted release, and further down only
+    where those hold none of the interval. A release that cannot be read is passed over, promoted or not makes no
+    difference: what was found worse is not tried again on the same candles. Times count, not candles, so a new
+    coin's whole past is nothing new. Raises `InvalidInput` for fewer than 1 ``needed``.
     """
     if needed < 1:
         raise InvalidInput(f"at least one new candle is asked for, not {needed}")
-    manifest = _newest(registry, interval)
+    manifest = _newest(registry, interval, default_interval)
     since = None if manifest is None else _last_candle(manifest)
     if manifest is None or since is None:
         return NewCandles(needed)
@@ -81,15 +89,32 @@ def new_candles(
     return NewCandles(needed, times.n_unique(), manifest.release, since)
 
 
-def _newest(registry: ReleaseRegistry, interval: Interval) -> Manifest | None:
-    for version in reversed(registry.versions()):
-        try:
-            manifest = registry.manifest(version)
-        except (ReleaseRefused, UnknownRelease):
-            continue
-        if manifest.interval == interval.name:
-            return manifest
-    return None
+def _newest(registry: ReleaseRegistry, interval: Interval, default_interval: str) -> Manifest | None:
+    found = [
+        _of_interval(registry, version, interval) for version in _promoted(registry, interval, default_interval)
+    ]
+    for read, version in enumerate(reversed(registry.versions())):
+        if read >= MOST_READ and any(found):
+            break
+        found.append(_of_interval(registry, version, interval))
+    known = [manifest for manifest in found if manifest is not None]
+    return max(known, key=lambda manifest: (_last_candle(manifest) or _NEVER, manifest.release), default=None)
+
+
+def _promoted(registry: ReleaseRegistry, interval: Interval, default_interval: str) -> list[ReleaseVersion]:
+    try:
+        channel = registry.channel(interval.name, default_interval)
+    except ReleaseRefused:
+        return []
+    return [] if channel is None else [channel.release]
+
+
+def _of_interval(registry: ReleaseRegistry, version: ReleaseVersion, interval: Interval) -> Manifest | None:
+    try:
+        manifest = registry.manifest(version)
+    except (ReleaseRefused, UnknownRelease):
+        return None
+    return manifest if manifest.interval == interval.name else None
 
 
 def _last_candle(manifest: Manifest) -> datetime | None:

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from cripto.domain.clock import rfc3339
+from cripto.domain.clock import FixedClock, rfc3339
 from cripto.market.lake import open_lake
 from cripto.registry import ReleaseRegistry
 from cripto.storage import open_store
+from cripto.training.challenge import Challenge
+from cripto.training.promotion import outlook
 from tests.doubles.candles import START, random_walk
 from tests.doubles.releases import fake_draft
 from tests.unit.cli.conftest import Command
@@ -50,3 +52,51 @@ def test_enough_new_candles_are_trained_on(cripto: Command, known: str) -> None:
 
 def test_less_than_one_new_candle_is_the_callers_to_change(cripto: Command, known: str) -> None:
     assert cripto("train", "--if-new", "0").code == 2
+
+
+@pytest.fixture
+def interrupted(store: str) -> str:
+    """A store whose newest release was published by a run that was killed before it promoted it."""
+    open_lake(store).upsert(random_walk(["BTC"], 120))
+    registry = ReleaseRegistry(open_store(store))
+    clock = FixedClock(START)
+    first = registry.publish(fake_draft("20250728-2130")).release
+    standing = registry.promote(first, "1d", clock)
+    told = {
+        "candles": {"last": rfc3339(START + timedelta(days=116))},
+        "promotion": outlook(standing, "1d", True, Challenge(first, False, "not worse than 20250728-2130")),
+    }
+    registry.publish(replace(fake_draft(), training=told))
+    return store
+
+
+def promoted(store: str) -> str:
+    return str(ReleaseRegistry(open_store(store)).resolve("1d", "1d"))
+
+
+def test_promotion_that_was_interrupted_is_finished_and_said(cripto: Command, interrupted: str) -> None:
+    result = cripto("train", "--if-new", "4", "--promote")
+    assert result.code == 0, result.err
+    said = " ".join(result.out.split())
+    assert said.startswith("not trained: 3 candle times closed")
+    assert "promoted 20250729-2130, whose run ended before it could: promotion was asked for; not worse" in said
+    assert promoted(interrupted) == "20250729-2130"
+
+
+def test_promotion_that_was_interrupted_is_told_to_programs_once(cripto: Command, interrupted: str) -> None:
+    told = json.loads(cripto("train", "--if-new", "4", "--promote", "--json").out)
+    assert (told["trained"], told["promoted"]) == (False, "20250729-2130")
+    again = json.loads(cripto("train", "--if-new", "4", "--promote", "--json").out)
+    assert (again["trained"], again["promoted"]) == (False, None)
+
+
+def test_promotion_that_was_interrupted_waits_for_being_asked(cripto: Command, interrupted: str) -> None:
+    assert json.loads(cripto("train", "--if-new", "4", "--json").out)["promoted"] is None
+    assert promoted(interrupted) == "20250728-2130"
+
+
+def test_glue_finishes_an_interrupted_promotion_too(interrupted: str) -> None:
+    from cripto.cli import glue
+
+    glue.run({"if_new": "4", "promote": "true"})
+    assert promoted(interrupted) == "20250729-2130"

@@ -141,6 +141,23 @@ def test_walks_of_other_assets_or_without_intervals_are_not_compared() -> None:
     assert compare_walks(champion_scored(interval=None), frozenset({"BTC"}), low)[0] is None
 
 
+def test_new_release_without_intervals_is_not_compared() -> None:
+    found, reason = compare_walks(champion_scored(), frozenset({"BTC"}), scored(**dict.fromkeys(MODEL_NAMES)))
+    assert found is None
+    assert reason == "not compared with 20260101-0000, since the new release has no intervals"
+
+
+@pytest.mark.parametrize(("old", "new"), [("MATIC", "POL"), ("POL", "MATIC"), ("MATIC", "MATIC")])
+def test_renamed_coin_is_the_same_asset(old: str, new: str) -> None:
+    low = scored(regressor_gbr=[-0.5, -0.4])
+    assert compare_walks(champion_scored(("BTC", old)), frozenset({"BTC", new}), low)[0] is True
+
+
+@pytest.mark.parametrize("interval", ["no", [0.1], [None, 1], 3, [10**400, 1]])
+def test_champion_whose_intervals_are_none_is_not_compared_and_nothing_breaks(interval: Any) -> None:
+    assert compare_walks(champion_scored(interval=interval), frozenset({"BTC"}), scored())[0] is None
+
+
 # the champion, asked
 
 
@@ -184,6 +201,12 @@ def test_champion_that_is_broken_or_tells_nothing_is_silent(store: MemoryStore, 
     dataset = dataset_of(candles)
     found = challenge(untold, QUICK, dataset, _nothing(dataset), None, scored(), DAILY, 0, LocalEngine(1), nobody)
     assert not found.worse
+    assert found.reason == (
+        "not worse than 20260101-0000 walking forward (20260101-0000 cannot be asked: it does not say)"
+    )
+    low = scored(regressor_gbr=[-0.5, -0.4])
+    found = challenge(untold, QUICK, dataset, _nothing(dataset), None, low, DAILY, 0, LocalEngine(1), nobody)
+    assert found.worse, "its manifest is enough to compare the walks"
     assert "cannot be asked: it does not say" in found.reason
 
 

@@ -11,7 +11,7 @@ from cripto.errors import ReleaseRefused
 from cripto.registry import ReleaseRegistry, Trust
 from cripto.storage import MemoryStore
 from cripto.training.challenge import Challenge
-from cripto.training.promotion import promote
+from cripto.training.promotion import outlook, promote, resume
 from tests.doubles.keys import OURS
 from tests.doubles.releases import fake_draft
 from tests.doubles.stores import WatchedStore
@@ -118,3 +118,108 @@ def test_release_waits_when_somebody_else_moves_the_channel_meanwhile() -> None:
     assert not promoted
     assert "meanwhile" in reason
     assert served(plain) == "20260101-1200"
+
+
+# a run that was killed after it published, before it promoted
+
+
+def interrupted(
+    registry: ReleaseRegistry,
+    challenge: Challenge | None = BETTER,
+    asked: bool = True,
+    version: str = "20260102-0000",
+) -> ReleaseVersion:
+    told = outlook(registry.standing("1d", "1d"), "1d", asked, challenge)
+    return publish(registry, version, training={"promotion": told}).release
+
+
+def test_promotion_that_was_interrupted_is_finished(registry: ReleaseRegistry) -> None:
+    version = interrupted(registry)
+    assert resume(registry, version, "1d", True, CLOCK) == f"promotion was asked for; {BETTER.reason}"
+    assert served(registry) == str(version)
+    assert resume(registry, version, "1d", True, CLOCK) is None, "it is promoted"
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_first_release_is_promoted_by_itself_later_too(asked: bool) -> None:
+    registry = ReleaseRegistry(MemoryStore())
+    version = interrupted(registry, None, asked)
+    assert resume(registry, version, "1d", asked, CLOCK) == "the first 1d release of this store"
+    channel = registry.channel("1d", "1d")
+    assert channel is not None
+    assert channel.release == version
+
+
+@pytest.mark.parametrize(
+    ("challenge", "then", "now"), [(WORSE, True, True), (BETTER, False, True), (BETTER, True, False)]
+)
+def test_release_that_is_worse_or_was_not_to_be_promoted_is_left(
+    registry: ReleaseRegistry, challenge: Challenge, then: bool, now: bool
+) -> None:
+    version = interrupted(registry, challenge, then)
+    assert resume(registry, version, "1d", now, CLOCK) is None
+    assert served(registry) == str(FIRST)
+
+
+def test_rollback_is_not_undone(registry: ReleaseRegistry) -> None:
+    version = interrupted(registry)
+    registry.promote(version, "1d", CLOCK)
+    registry.rollback("1d", "1d", CLOCK)
+    channel = registry.channel("1d", "1d")
+    assert channel is not None
+    assert version not in channel.history, "the history forgets what was rolled back, the sequence does not"
+    assert resume(registry, version, "1d", True, CLOCK) is None
+    assert served(registry) == str(FIRST)
+
+
+def test_pointer_that_was_moved_or_taken_away_meanwhile_is_left(
+    store: MemoryStore, registry: ReleaseRegistry
+) -> None:
+    version = interrupted(registry)
+    registry.promote(publish(registry, "20260101-1200").release, "1d", CLOCK)
+    assert resume(registry, version, "1d", True, CLOCK) is None
+    assert served(registry) == "20260101-1200"
+    store.delete("models/channels/production.json")
+    assert resume(registry, version, "1d", True, CLOCK) is None
+    assert registry.channel("1d", "1d") is None
+
+
+def test_current_release_that_was_mended_meanwhile_was_not_compared_with(
+    store: MemoryStore, registry: ReleaseRegistry
+) -> None:
+    manifest = f"models/releases/{FIRST}/manifest.json"
+    whole = store.get(manifest).data
+    store.put(manifest, b"{}")
+    version = interrupted(registry, None)
+    store.put(manifest, whole)
+    assert resume(registry, version, "1d", True, CLOCK) is None
+    store.put(manifest, b"{}")
+    assert "could not be read" in str(resume(registry, version, "1d", True, CLOCK))
+    assert served(registry) == str(version)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        "yes",
+        {},
+        {"asked": True, "worse": False, "sequence": 1},
+        {"asked": True, "worse": False, "sequence": 1, "against": 7},
+        {"asked": True, "worse": False, "sequence": 1, "against": "x", "reason": ""},
+        {"asked": True, "worse": 0, "sequence": 1, "against": str(FIRST), "reason": ""},
+        {"asked": "no", "worse": False, "sequence": 1, "against": str(FIRST), "reason": ""},
+    ],
+)
+def test_release_that_does_not_tell_is_left(registry: ReleaseRegistry, told: Any) -> None:
+    training = {} if told is None else {"promotion": told}
+    version = publish(registry, "20260102-0000", training=training).release
+    assert resume(registry, version, "1d", True, CLOCK) is None
+    assert served(registry) == str(FIRST)
+
+
+def test_release_whose_files_changed_meanwhile_is_refused(store: MemoryStore, registry: ReleaseRegistry) -> None:
+    version = interrupted(registry)
+    store.put(f"models/releases/{version}/regressor_rf.onnx", b"other")
+    with pytest.raises(ReleaseRefused, match=r"regressor_rf\.onnx"):
+        resume(registry, version, "1d", True, CLOCK)
