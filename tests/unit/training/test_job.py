@@ -10,14 +10,7 @@ from cripto.domain.clock import FixedClock
 from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import Interval
 from cripto.domain.model_name import MODEL_NAMES
-from cripto.errors import (
-    InvalidSettings,
-    ModelRefused,
-    ReleaseRefused,
-    StorageUnavailable,
-    TrainingRefused,
-    WriteConflict,
-)
+from cripto.errors import ModelRefused, StorageUnavailable, TrainingRefused, WriteConflict
 from cripto.features import build_features
 from cripto.market.lake import CandleLake, MemoryLake
 from cripto.market.listings import Listings
@@ -29,8 +22,6 @@ from cripto.training.estimators import Recipe
 from cripto.training.promotion import resume
 from cripto.training.walk_forward import MINIMUM_ROWS
 from tests.doubles.candles import random_walk
-from tests.doubles.keys import OURS
-from tests.doubles.releases import fake_draft
 from tests.doubles.stores import FailingStore, WatchedStore
 from tests.unit.training.toys import NOW, QUICK, REMEMBERED, lake_of, no_conversion, remembering
 
@@ -406,24 +397,3 @@ def test_current_release_that_cannot_be_asked_keeps_no_new_one_from_its_place(la
         "worse": False,
         "reason": second.challenge.reason,
     }
-
-
-@pytest.mark.parametrize("promote", [True, False])
-def test_pointer_that_is_malformed_is_told_before_anything_is_fitted(lake: CandleLake, promote: bool) -> None:
-    store, heard = MemoryStore(), list[tuple[str, int, int]]()
-    store.put("models/channels/production.json", b'{"schema_version": 9}')
-    with pytest.raises(ReleaseRefused, match=r"schema 9 is not known here .* delete it and promote"):
-        quickly(lake, store, heard=heard, promote=promote)
-    assert heard == []
-    assert names(store) == ["models/channels/production.json"]
-
-
-def test_pointer_that_cannot_be_signed_is_told_before_anything_is_fitted(lake: CandleLake) -> None:
-    store, heard = MemoryStore(), list[tuple[str, int, int]]()
-    signed = ReleaseRegistry(store, signer=OURS)
-    signed.promote(signed.publish(fake_draft()).release, "1d", FixedClock(NOW))
-    before = names(store)
-    with pytest.raises(InvalidSettings, match="is signed, and CRIPTO_SIGNING_KEY gives no key"):
-        quickly(lake, store, heard=heard, promote=True)
-    assert heard == []
-    assert names(store) == before
