@@ -366,35 +366,3 @@ def test_a_watcher_asks_for_what_changed_and_reads_no_more(store: MemoryStore, s
 def test_a_pointer_made_by_hand_has_no_tag_to_ask_with(store: MemoryStore, signed: ReleaseRegistry) -> None:
     signed.promote(A, "1d", CLOCK)
     assert reader(store).channel_since("1d", "1d", Channel(A, 1, NOW)) == current(reader(store))
-
-
-def test_pointer_that_a_promotion_could_move_is_told_beforehand(
-    store: MemoryStore, signed: ReleaseRegistry
-) -> None:
-    assert signed.movable("1d", "1d") is None
-    signed.promote(A, "1d", CLOCK)
-    found = signed.movable("1d", "1d")
-    assert found is not None
-    assert found.release == A
-    plain = ReleaseRegistry(store)
-    assert plain.standing("1d", "1d") == found
-    with pytest.raises(InvalidSettings, match="gives no key to sign its next move with"):
-        plain.movable("1d", "1d")
-    with pytest.raises(InvalidSettings, match="signatures are required"):
-        reader(store).movable("1d", "1d")
-
-
-def test_pointer_that_no_promotion_can_move_says_what_to_do(store: MemoryStore, signed: ReleaseRegistry) -> None:
-    store.put(KEY, Channel(A, LARGEST_SEQUENCE, NOW).to_bytes())
-    with pytest.raises(InvalidInput, match="cannot be moved any more"):
-        signed.movable("1d", "1d")
-    store.put(KEY, b"{}")
-    acts: list[Callable[[], object]] = [
-        lambda: signed.movable("1d", "1d"),
-        lambda: signed.standing("1d", "1d"),
-        lambda: signed.promote(A, "1d", CLOCK),
-        lambda: signed.rollback("1d", "1d", CLOCK),
-    ]
-    for act in acts:
-        with pytest.raises(ReleaseRefused, match=r"malformed channel.* delete it and promote"):
-            act()
