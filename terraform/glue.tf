@@ -59,6 +59,7 @@ resource "aws_glue_job" "training" {
       "--enable-metrics"            = "true"
       "--interval"                  = var.glue_interval
       "--promote"                   = "true"
+      "--region"                    = var.region
       "--store"                     = "s3://${var.bucket_name}"
     },
     var.glue_arguments,

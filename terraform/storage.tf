@@ -6,6 +6,9 @@ resource "aws_s3_bucket" "data" {
   #checkov:skip=CKV2_AWS_62:nothing waits for events: servers look at the pointer and the candle log
   bucket        = var.bucket_name
   force_destroy = var.force_destroy
+
+  # A bucket that is not deleted, since it holds objects, keeps the key that reads them.
+  depends_on = [aws_kms_key.data]
 }
 
 resource "aws_s3_bucket_public_access_block" "data" {

@@ -14,6 +14,7 @@ __all__ = [
     "API",
     "COLLECTOR",
     "KUBERNETES",
+    "OPTIMIZER",
     "OVERLAYS",
     "ROOT",
     "TRAINER",
@@ -31,6 +32,7 @@ KUBERNETES = "1.35"
 """The version of Kubernetes that the manifests are held to."""
 
 API, COLLECTOR, TRAINER = "cripto-prediction-api", "cripto-prediction-collector", "cripto-prediction-trainer"
+OPTIMIZER = "cripto-prediction-optimizer"
 
 Manifest = Mapping[str, Any]
 

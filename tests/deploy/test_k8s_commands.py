@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from cripto.cli import exits
 from cripto.cli.app import build
 from cripto.settings import Settings, load_settings
-from tests.deploy.manifests import API, COLLECTOR, OVERLAYS, TRAINER, built, named, of_kind, pods
+from tests.deploy.manifests import API, COLLECTOR, OPTIMIZER, OVERLAYS, TRAINER, built, named, of_kind, pods
 from tests.unit.forecasting.toys import House
 from tests.unit.serving.client import Client, application
 
@@ -31,10 +31,11 @@ def understood(*arguments: str) -> bool:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_each_command_is_one_that_the_program_knows(overlay: str) -> None:
-    commands = {name: container(overlay, name)["args"] for name in (API, COLLECTOR, TRAINER)}
+    commands = {name: container(overlay, name)["args"] for name in (API, COLLECTOR, OPTIMIZER, TRAINER)}
     assert commands == {
         API: ["serve"],
         COLLECTOR: ["candles", "fetch"],
+        OPTIMIZER: ["candles", "optimize"],
         TRAINER: ["train", "--promote", "--if-new", "7"],
     }
     assert all(understood(*arguments) for arguments in commands.values())
@@ -61,7 +62,7 @@ def test_jobs_fail_at_once_on_each_exit_code_that_trying_again_does_not_change(o
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-@pytest.mark.parametrize("workload", [API, COLLECTOR, TRAINER])
+@pytest.mark.parametrize("workload", [API, COLLECTOR, OPTIMIZER, TRAINER])
 def test_each_variable_is_a_setting_and_together_they_make_the_seed_s_store(
     monkeypatch: pytest.MonkeyPatch, overlay: str, workload: str
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.manifests import COLLECTOR, OVERLAYS, TRAINER, built, named, of_kind, pods, seed_file
+from tests.deploy.manifests import COLLECTOR, OPTIMIZER, OVERLAYS, TRAINER, built, named, of_kind, pods, seed_file
 
 pytestmark = pytest.mark.parametrize("overlay", [None, *OVERLAYS], ids=lambda name: name or "deployment.yaml")
 
@@ -104,7 +104,9 @@ def test_nobody_reaches_the_jobs(overlay: str | None) -> None:
 
 def test_jobs_end_do_not_pile_up_and_try_again_only_what_may_pass(overlay: str | None) -> None:
     found = of_kind(objects_of(overlay), "CronJob")
-    assert {job["metadata"]["name"] for job in found} == (set() if overlay is None else {COLLECTOR, TRAINER})
+    assert {job["metadata"]["name"] for job in found} == (
+        set() if overlay is None else {COLLECTOR, OPTIMIZER, TRAINER}
+    )
     for job in found:
         spec, run = job["spec"], job["spec"]["jobTemplate"]["spec"]
         assert spec["concurrencyPolicy"] == "Forbid"

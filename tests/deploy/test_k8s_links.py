@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.manifests import API, COLLECTOR, OVERLAYS, TRAINER, built, named, of_kind, pods
+from tests.deploy.manifests import API, COLLECTOR, OPTIMIZER, OVERLAYS, TRAINER, built, named, of_kind, pods
 
 pytestmark = pytest.mark.parametrize("overlay", OVERLAYS)
 
@@ -31,7 +31,7 @@ def container_ports(objects: Any) -> dict[str, int]:
 
 def test_every_workload_is_there_once(overlay: str) -> None:
     objects = built(overlay)
-    assert [name for name, _ in pods(objects)] == [API, COLLECTOR, TRAINER]
+    assert [name for name, _ in pods(objects)] == [API, COLLECTOR, OPTIMIZER, TRAINER]
     keys = [(item["kind"], item["metadata"]["name"]) for item in objects]
     assert len(set(keys)) == len(keys)
 
@@ -44,7 +44,7 @@ def test_selectors_take_the_pods_they_mean(overlay: str) -> None:
     assert selected(objects, named(objects, "PodDisruptionBudget", API)["spec"]["selector"]) == {API}
     assert selected(objects, named(objects, "NetworkPolicy", API)["spec"]["podSelector"]) == {API}
     jobs = named(objects, "NetworkPolicy", "cripto-prediction-jobs")["spec"]["podSelector"]
-    assert selected(objects, jobs) == {COLLECTOR, TRAINER}
+    assert selected(objects, jobs) == {COLLECTOR, OPTIMIZER, TRAINER}
     spread = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
     assert [item["topologyKey"] for item in spread] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
     assert all(selected(objects, item["labelSelector"]) == {API} for item in spread)
@@ -68,7 +68,8 @@ def test_each_workload_runs_as_an_account_of_its_own(overlay: str) -> None:
     objects = built(overlay)
     accounts = {item["metadata"]["name"] for item in of_kind(objects, "ServiceAccount")}
     used = {name: template["spec"]["serviceAccountName"] for name, template in pods(objects)}
-    assert used == {name: name for name in accounts}
+    # what compacts the candles may do what the collector may, and is it to AWS
+    assert used == {name: name for name in accounts} | {OPTIMIZER: COLLECTOR}
 
 
 def test_autoscaler_and_budget_are_the_deployment_s(overlay: str) -> None:
@@ -129,18 +130,18 @@ def test_whoever_is_open_to_the_internet_is_so_by_https(overlay: str) -> None:
             assert all(rule["host"] for rule in ingress["spec"]["rules"])
 
 
-def test_somebody_trains_and_in_production_it_is_glue(overlay: str) -> None:
+def test_jobs_run_by_themselves_but_in_development(overlay: str) -> None:
     suspended = {
         job["metadata"]["name"]: job["spec"].get("suspend", False) for job in of_kind(built(overlay), "CronJob")
     }
-    assert suspended == {COLLECTOR: overlay.endswith("dev"), TRAINER: overlay.endswith("dev")}
+    assert suspended == dict.fromkeys((COLLECTOR, OPTIMIZER, TRAINER), overlay.endswith("dev"))
 
 
 def test_images_are_the_two_of_the_dockerfile(overlay: str) -> None:
     images = {name: template["spec"]["containers"][0]["image"] for name, template in pods(built(overlay))}
     repositories = {name: image.rpartition(":")[0].rpartition("/")[2] for name, image in images.items()}
     jobs = "cripto-prediction-jobs"
-    assert repositories == {API: API, COLLECTOR: jobs, TRAINER: jobs}
+    assert repositories == {API: API, COLLECTOR: jobs, OPTIMIZER: jobs, TRAINER: jobs}
     tags = {image.rpartition(":")[2] for image in images.values()}
     assert len(tags) == 1
     assert (tags == {"latest"}) == (overlay != "k8s/overlays/production")

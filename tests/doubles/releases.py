@@ -155,11 +155,11 @@ def draft_of(
         models=models,
         files={"probes.json": json.dumps({"features": probes.tolist(), "expected": told}).encode()},
         training={"seed": seed},
-        proofs=toy_proofs(models),
+        proofs=toy_proofs(models, spec),
     )
 
 
-def toy_proofs(models: Mapping[str, ModelDraft]) -> Proofs:
+def toy_proofs(models: Mapping[str, ModelDraft], spec: FeatureSpec) -> Proofs:
     """Proofs in the form that a promotion asks for, of these very files; nothing was proven."""
     proven = datetime(2025, 7, 1, tzinfo=UTC)
 
@@ -167,9 +167,9 @@ def toy_proofs(models: Mapping[str, ModelDraft]) -> Proofs:
         return {name: hashlib.sha256(getattr(model, form)).hexdigest() for name, model in models.items()}
 
     return Proofs(
-        LookAhead((proven,), 1, 10, 3),
+        LookAhead((proven,), 1, 10, len(spec.names)),
         ForecastsAhead(proven, 10, 1, len(MODEL_NAMES), 5),
-        WarmUp(30, 1, 10, 3),
+        WarmUp(spec.lookback, 1, 10, len(spec.names)),
         Determinism("a toy", digests("joblib"), digests("onnx")),
     )
 
@@ -222,5 +222,5 @@ def fake_draft(
         files={"model_card.md": b"# Toy\n"} if files is None else files,
         training={"seed": 0},
         environment={"python": "3.11"},
-        proofs=toy_proofs(models),
+        proofs=toy_proofs(models, TOY_SPEC),
     )

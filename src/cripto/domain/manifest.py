@@ -146,6 +146,9 @@ class Manifest:
         wanting = self.proofs.wanting()
         if wanting is not None:
             return wanting
+        built = {self.proofs.look_ahead.features, self.proofs.warm_up.features}
+        if built != {len(self.features.names)} or self.proofs.warm_up.candles != self.features.lookback:
+            return "its proofs are of other features than its own"
         again = self.proofs.determinism
         for model in self.models:
             if (again.joblib[model.name], again.onnx[model.name]) != (model.joblib.sha256, model.onnx.sha256):

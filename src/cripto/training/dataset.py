@@ -22,7 +22,16 @@ from cripto.market.universe import PEGGED
 from cripto.training.leaks import Builder
 from cripto.training.targets import next_log_return
 
-__all__ = ["Dataset", "build_dataset", "dataset_of", "free_prices", "labelled_rows", "read_candles", "to_datetime"]
+__all__ = [
+    "Dataset",
+    "build_dataset",
+    "dataset_of",
+    "featured_rows",
+    "free_prices",
+    "labelled_rows",
+    "read_candles",
+    "to_datetime",
+]
 
 _NOTHING_LISTED = Listings()
 # no symbol holds a blank
@@ -128,7 +137,14 @@ def dataset_of(rows: pl.DataFrame, candles: pl.DataFrame, spec: FeatureSpec) -> 
 def labelled_rows(
     candles: pl.DataFrame, spec: FeatureSpec, interval: Interval, build: Builder = build_features
 ) -> pl.DataFrame:
-    """``symbol, time``, the features and ``log_return`` of every candle that has all, by symbol and time.
+    """``symbol, time``, the features and ``log_return`` of every candle that has all, by symbol and time."""
+    return featured_rows(candles, spec, interval, build).drop_nulls("log_return")
+
+
+def featured_rows(
+    candles: pl.DataFrame, spec: FeatureSpec, interval: Interval, build: Builder = build_features
+) -> pl.DataFrame:
+    """As `labelled_rows`, with those candles too whose ``log_return`` is null, since the next one is not known.
 
     Nothing is computed across a break of a series (`cripto.market.identity.parted`). A candle up to which the
     price has stood still as far as its features look is left out: a market that is halted or dead moves no more,
@@ -138,7 +154,7 @@ def labelled_rows(
     features = build(apart, spec, interval)
     targets = next_log_return(apart, interval)
     rows = features.join(targets, on=["symbol", "time"], how="left", maintain_order="left")
-    rows = rows.drop_nulls([*spec.names, "log_return"])
+    rows = rows.drop_nulls(list(spec.names))
     still = _standing_still(apart, spec.lookback)
     if len(still):
         rows = rows.join(still, on=["symbol", "time"], how="anti", maintain_order="left")

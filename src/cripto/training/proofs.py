@@ -21,7 +21,7 @@ from cripto.domain.proofs import Determinism, ForecastsAhead, LookAhead, Proofs,
 from cripto.errors import TrainingRefused
 from cripto.features import build_features
 from cripto.registry.convert import Conversion
-from cripto.training.dataset import Dataset, dataset_of, labelled_rows, to_datetime
+from cripto.training.dataset import Dataset, dataset_of, featured_rows, to_datetime
 from cripto.training.engine import LocalEngine
 from cripto.training.estimators import Recipe
 from cripto.training.final_fits import FinalFit, final_fits
@@ -78,7 +78,9 @@ def ground(
     warm = warm_up(sample, spec, interval, build, seed=seed)
     fold, opened, known = _cut(dataset, folds, interval, seed)
     early = candles.filter(pl.col("time") <= opened)
-    _compare(dataset_of(labelled_rows(early, spec, interval, build), early, spec), dataset, known, opened)
+    rows = featured_rows(early, spec, interval, build)
+    _compare(dataset_of(rows.drop_nulls("log_return"), early, spec), dataset, known, opened)
+    _compare_newest(rows.filter(pl.col("time") == opened), dataset, opened)
     return Ground(ahead, warm, fold, opened, known)
 
 
@@ -166,7 +168,8 @@ def cut_again(
     if wrong:
         raise TrainingRefused(
             f"what {listed(wrong)} says of candles up to {rfc3339(grounded.opened)} changes with candles after it,"
-            " or each time: the future leaks in, or something random has no seed"
+            " or each time: the future leaks in, something random has no seed, or the machines that fitted are of"
+            " another kind than this one"
         )
     return ForecastsAhead(
         cut=interval.close_of(grounded.opened),
@@ -191,7 +194,8 @@ def fit_again(
     wrong = [name for name, model in fitted.items() if second[name].joblib != model.joblib]
     if wrong:
         raise TrainingRefused(
-            f"{listed(wrong)} is not the same when it is fitted again on the same rows with the same seed"
+            f"{listed(wrong)} is not the same when it is fitted again on the same rows with the same seed:"
+            " something random has no seed, or the machines that fitted are of another kind than this one"
         )
     converted = again({name: model.joblib for name, model in second.items()})
     done(len(recipes) + 1)
@@ -273,6 +277,28 @@ def _compare(early: Dataset, whole: Dataset, known: int, opened: datetime) -> No
     ]
     if not np.array_equal(early.log_return, whole.log_return[:known]):
         changed.append("the target")
+    if changed:
+        raise TrainingRefused(
+            f"{listed(changed)} of candles up to {rfc3339(opened)} change with candles after it:"
+            " the future leaks in"
+        )
+
+
+def _compare_newest(newest: pl.DataFrame, whole: Dataset, opened: datetime) -> None:
+    """Raise `TrainingRefused` unless rows of the candle that opened at ``opened`` are those of ``whole``.
+
+    They have no target when all later candles are cut, and are the only ones that show a look of one candle ahead.
+    """
+    here = np.flatnonzero(whole.time == np.datetime64(opened.replace(tzinfo=None), "us"))
+    symbols = whole.symbol.gather(here).cast(pl.String)
+    found = pl.DataFrame({"symbol": symbols}).join(
+        newest.with_columns(pl.col("symbol").cast(pl.String)), on="symbol", how="left", maintain_order="left"
+    )
+    changed = [
+        name
+        for place, name in enumerate(whole.names)
+        if not np.array_equal(found[name].to_numpy(), whole.features[here, place])
+    ]
     if changed:
         raise TrainingRefused(
             f"{listed(changed)} of candles up to {rfc3339(opened)} change with candles after it:"

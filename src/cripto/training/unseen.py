@@ -15,6 +15,7 @@ from cripto.domain.manifest import Manifest
 from cripto.domain.ranges import LEVELS
 from cripto.errors import InvalidInput
 from cripto.forecasting.release import LoadedRelease
+from cripto.market.identity import RENAMES
 from cripto.training.dataset import Dataset, free_prices, labelled_rows
 from cripto.training.leaks import miracles
 from cripto.training.scores import Evaluation, evaluate, rows_of_parts
@@ -75,7 +76,10 @@ class UnseenScores:
 def seen_by(manifest: Manifest) -> Seen:
     """What the release says it was trained on; raise `InvalidInput` if it does not say."""
     try:
-        return Seen(parse_time(manifest.training["last"]), frozenset(manifest.training["assets"]))
+        assets = frozenset(manifest.training["assets"])
+        # a coin that was renamed since is the same coin
+        renamed = {RENAMES[name] for name in assets if name in RENAMES}
+        return Seen(parse_time(manifest.training["last"]), assets | renamed)
     except (KeyError, TypeError, ValueError, InvalidInput):
         raise InvalidInput(f"release {manifest.release} does not say on which candles it was trained") from None
 

@@ -138,3 +138,13 @@ def test_release_without_word_of_what_it_saw_is_refused(cripto: Command, filled:
     result = cripto("evaluate")
     assert result.code == 2
     assert "does not say on which candles it was trained" in result.err
+
+
+def test_a_pin_is_of_the_default_interval_and_no_other(
+    cripto: Command, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRIPTO_RELEASE", RELEASE)
+    result = cripto("evaluate", "--interval", "1h")
+    assert result.code != 0
+    assert "pinned" not in result.err
+    assert "no release" in result.err

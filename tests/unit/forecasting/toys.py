@@ -195,7 +195,7 @@ def draft(
         models=drafts,
         files=dict(files or {}),
         novelty=NOVELTY if set(NOVELTY.features) <= set(spec.names) else None,
-        proofs=toy_proofs(drafts),
+        proofs=toy_proofs(drafts, spec),
     )
 
 

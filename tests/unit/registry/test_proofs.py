@@ -75,3 +75,12 @@ def test_proofs_of_other_files_are_none(registry: ReleaseRegistry) -> None:
     registry.publish(other)
     with pytest.raises(ReleaseRefused, match="determinism proof is of other files than its regressor_rf"):
         registry.promote(other.version, "1d", CLOCK)
+
+
+def test_proofs_of_other_features_are_none(registry: ReleaseRegistry) -> None:
+    draft = fake_draft("20250731-0000")
+    assert draft.proofs is not None
+    short = replace(draft.proofs, warm_up=replace(draft.proofs.warm_up, candles=draft.features.lookback - 1))
+    registry.publish(replace(draft, proofs=short))
+    with pytest.raises(ReleaseRefused, match="proofs are of other features than its own"):
+        registry.promote(draft.version, "1d", CLOCK)

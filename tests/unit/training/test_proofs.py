@@ -104,9 +104,12 @@ def test_leak_of_an_asset_that_the_sample_leaves_out_is_caught(
 
     def leaking(of: str) -> Builder:
         def build(table: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> pl.DataFrame:
-            total = table.filter(pl.col("symbol") == of)["close"].sum()
-            changed = pl.when(pl.col("symbol") == of).then(pl.col(FEATURE) * total).otherwise(pl.col(FEATURE))
-            return build_features(table, spec, interval).with_columns(changed.alias(FEATURE))
+            ahead = table.select(
+                "symbol", "time", ahead=pl.col("close").shift(-1).over("symbol") / pl.col("close")
+            )
+            rows = build_features(table, spec, interval).join(ahead, on=["symbol", "time"], how="left")
+            peeked = pl.when(pl.col("symbol") == of).then(pl.col("ahead").fill_null(1.0)).otherwise(FEATURE)
+            return rows.with_columns(peeked.alias(FEATURE)).drop("ahead")
 
         return build
 

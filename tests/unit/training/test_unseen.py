@@ -80,6 +80,15 @@ def test_each_row_is_in_the_group_it_belongs_to_and_none_trained_on_is_scored() 
             assert scores["regimes"][f"group: {label}"]["rows"] == count
 
 
+def test_a_coin_renamed_since_is_no_new_asset() -> None:
+    """The release knew MATIC; candles of today tell its whole history as POL."""
+    told = {"last": rfc3339(LAST), "assets": {"MATIC": {"rows": 9}}, "reference": REFERENCE}
+    found = scores_of(random_walk(["POL"], 300), manifest_of(told))
+    assert found.new_assets == ()
+    assert found.rows["new assets, earlier"] == found.rows["new assets, later"] == 0
+    assert found.trained_on > 0
+
+
 def test_first_row_after_the_last_one_trained_on_counts() -> None:
     found = scores_of(random_walk(["BTC"], 154))
     assert found.rows[GROUPS[0]] == 2
