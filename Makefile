@@ -57,7 +57,7 @@ test: setup ## the default test suite, with the coverage gate
 	$(VENV)/bin/pytest -n auto --dist loadgroup --cov --cov-report=term
 
 test-slow: setup ## the suites that take minutes
-	$(VENV)/bin/pytest -m slow --no-cov
+	$(VENV)/bin/pytest -m slow --no-cov -n auto --dist loadfile
 
 lint: setup ## style, import layers and fences
 	$(VENV)/bin/ruff format --check .
