@@ -231,7 +231,8 @@ def test_glues_script_killed_leaves_nothing_and_run_again_gives_the_release_of_t
     _, told = second.communicate(timeout=900)
     assert second.returncode == 0, told
     assert '"training ends"' in told
-    local = command("train", "--folds", "2", env={"CRIPTO_STORE": stores["here"].as_uri()}, cwd=tmp_path)
+    here = {"CRIPTO_STORE": stores["here"].as_uri()}
+    local = command("train", "--folds", "2", "--promote", env=here, cwd=tmp_path)
     assert local.returncode == 0, local.stderr
     assert comparable(stores["glue"]) == comparable(stores["here"])
 
