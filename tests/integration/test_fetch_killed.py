@@ -84,6 +84,7 @@ def test_a_fetch_killed_at_twenty_random_points_and_run_again_gives_the_same_lak
     assert sum(cut) >= 10
 
 
+@pytest.mark.slow
 def test_two_fetches_at_once_lose_and_double_nothing(server: ExchangeServer, tmp_path: Path) -> None:
     store, entry = (tmp_path / "store").as_uri(), (server.dialect, server.url)
     with fetching(store, entry) as one, fetching(store, entry) as two:

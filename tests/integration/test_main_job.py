@@ -60,6 +60,7 @@ def test_up_does_everything_from_nothing(tmp_path: Path) -> None:
     assert "training" not in (tmp_path / "up.log").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_works_with_the_store_on_s3(tmp_path: Path, s3_bucket: str, candles: Path) -> None:
     env = {"BUCKET_NAME": s3_bucket}
     imported = command("candles", "import", candles, "--json", env=env, cwd=tmp_path)
@@ -111,7 +112,8 @@ def test_a_killed_import_leaves_a_readable_lake_and_importing_again_completes_it
     assert whole.select("symbol", "time").n_unique() == whole.height == 120_000
 
 
-@pytest.mark.parametrize("seconds", [2.0, *(pytest.param(s, marks=pytest.mark.slow) for s in (4.0, 5.0))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [2.0, 4.0, 5.0])
 def test_a_killed_training_leaves_no_half_release(seconds: float, tmp_path: Path, candles: Path) -> None:
     url = (tmp_path / "store").as_uri()
     env = {"CRIPTO_STORE": url}

@@ -137,6 +137,7 @@ def test_a_file_that_was_cut_off_is_refused(opened: Opener) -> None:
         ReleaseRegistry(opened()).read(manifest, entry)
 
 
+@pytest.mark.slow
 def test_the_next_version_is_found_behind_more_objects_than_one_page_lists(bucket: str) -> None:
     store = open_store(f"s3://{bucket}")
     with ThreadPoolExecutor(8) as pool:
@@ -145,6 +146,7 @@ def test_the_next_version_is_found_behind_more_objects_than_one_page_lists(bucke
     assert str(ReleaseRegistry(store).next_version(CLOCK)) == "20250729-213007"
 
 
+@pytest.mark.slow
 def test_bare_joblibs_are_found_behind_more_objects_than_one_page_lists(s3_bucket: str) -> None:
     store = open_store(f"s3://{s3_bucket}")
     versions = [

@@ -136,6 +136,7 @@ def test_another_interval_is_trained_for_its_own_channel(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.slow
 def test_what_is_served_is_what_training_scores_with_the_releases_numbers(tmp_path: Path) -> None:
     """Row by row: calibrated probabilities, ranges and novelty of answers are those of the rows training sees."""
     candles = random_walk(["BTC", "ETH", "ADA"], 420)
@@ -171,6 +172,7 @@ def test_what_is_served_is_what_training_scores_with_the_releases_numbers(tmp_pa
         assert forecast.novelty == round(float(novelty), 4)
 
 
+@pytest.mark.slow
 def test_a_history_too_short_to_calibrate_gives_a_release_that_says_so(tmp_path: Path) -> None:
     registry, result = train_into(tmp_path.as_uri(), random_walk(["BTC", "ETH", "ADA"], 150))
     assert result.manifest.training["calibration"]["fitted"] == []

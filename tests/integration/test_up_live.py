@@ -136,6 +136,7 @@ def test_up_fetches_and_follows_beside_the_server_and_leaves_no_child(
         until(lambda: gone(second))
 
 
+@pytest.mark.slow
 def test_exchanges_that_hang_or_refuse_cost_seconds_and_one_line(released: Path) -> None:
     with socket.socket() as hole:  # it accepts, and never answers
         hole.bind(("127.0.0.1", 0))

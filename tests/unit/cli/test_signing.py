@@ -193,6 +193,7 @@ def test_what_could_not_be_signed_is_not_trained(
     assert not folder(store).parent.exists()
 
 
+@pytest.mark.slow
 def test_a_training_signs_its_release_and_the_pointer(cripto: Command, store: str, signing: None) -> None:
     open_lake(store).upsert(random_walk(["BTC", "ETH", "ADA"], 260))
     result = cripto("train", "--json", "--jobs", "1", "--folds", "2")

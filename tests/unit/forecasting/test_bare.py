@@ -100,6 +100,7 @@ def test_what_is_served_is_what_scikit_learn_says() -> None:
             )
 
 
+@pytest.mark.slow
 def test_of_each_name_the_newest_file_that_can_be_served_is() -> None:
     newer = {"regressor_rf": bare_joblibs(seed=1)["regressor_rf"], "classifier_rf": b"half a f"}
     house = Bucket(v20250701_0000=bare_joblibs(), v20250702_0000=newer)

@@ -166,7 +166,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("where", ["folder", "s3_bucket"])
+@pytest.mark.parametrize("where", ["folder", pytest.param("s3_bucket", marks=pytest.mark.slow)])
 def test_optimizing_while_others_write_loses_and_doubles_nothing(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -88,6 +88,7 @@ def test_a_table_made_anew_is_read_anew_although_its_version_is_the_same(tmp_pat
     assert lake.recent("1d", 5)["symbol"].unique().to_list() == ["NEW"]
 
 
+@pytest.mark.slow
 def test_after_an_append_a_look_on_s3_reads_the_same_few_objects_however_many_there_are(
     s3_proxy: FaultyS3, s3_proxy_bucket: str
 ) -> None:

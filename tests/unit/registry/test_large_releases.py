@@ -26,6 +26,7 @@ def test_a_large_forest_has_200_trees_of_200_leaves_and_more(name: str) -> None:
     assert min(tree.get_n_leaves() for tree in trees) >= LEAVES == 200
 
 
+@pytest.mark.slow
 def test_a_large_release_is_published_and_whole() -> None:
     registry = ReleaseRegistry(MemoryStore())
     manifest = registry.publish(large_release_draft())
