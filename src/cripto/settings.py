@@ -174,6 +174,10 @@ class Settings(BaseSettings):
         """The intervals served beside the default one, shortest first."""
         return tuple(name for name in (self.intervals or "").split(",") if name not in ("", self.interval))
 
+    def pin(self, interval: str) -> str | None:
+        """The release pinned for ``interval``: it is of the default one, and others follow their channels."""
+        return self.release if interval == self.interval else None
+
     @property
     def quotes(self) -> tuple[str, ...]:
         """Quotes in order of preference."""

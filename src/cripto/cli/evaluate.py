@@ -50,12 +50,10 @@ def evaluate(
         raise InvalidInput(f"{html}: there is no folder {html.parent}")
     parts = installation()
     step = parse_interval(interval or parts.settings.interval)
-    # a pinned release is of the default interval; others follow their channels all the same
-    pin = parts.settings.release if step.name == parts.settings.interval else None
     version = (
         ReleaseVersion.parse(release)
         if release is not None
-        else parts.registry.resolve(step.name, parts.settings.interval, pin)
+        else parts.registry.resolve(step.name, parts.settings.interval, parts.settings.pin(step.name))
     )
     manifest = parts.registry.manifest(version)
     if interval is not None and manifest.interval != step.name:

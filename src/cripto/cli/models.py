@@ -149,8 +149,7 @@ def promoted(parts: Installation) -> ReleaseVersion | None:
     """The release that a server of this installation would load now, or ``None``."""
     settings = parts.settings
     try:
-        pin = settings.release if parts.interval == settings.interval else None
-        return parts.registry.resolve(parts.interval, settings.interval, pin)
+        return parts.registry.resolve(parts.interval, settings.interval, settings.pin(parts.interval))
     except NoRelease:
         return None
 

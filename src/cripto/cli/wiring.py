@@ -114,8 +114,7 @@ class Installation:
             interval=self.interval,
             default_interval=settings.interval,
             quotes=settings.quotes,
-            # one release is of one interval
-            pin=settings.release if self.interval == settings.interval else None,
+            pin=settings.pin(self.interval),
             warm_assets=settings.warm_assets,
             bare=bare,
             last_good=last_good,

@@ -277,11 +277,7 @@ def _compare(early: Dataset, whole: Dataset, known: int, opened: datetime) -> No
     ]
     if not np.array_equal(early.log_return, whole.log_return[:known]):
         changed.append("the target")
-    if changed:
-        raise TrainingRefused(
-            f"{listed(changed)} of candles up to {rfc3339(opened)} change with candles after it:"
-            " the future leaks in"
-        )
+    _refuse_changed(changed, opened)
 
 
 def _compare_newest(newest: pl.DataFrame, whole: Dataset, opened: datetime) -> None:
@@ -299,6 +295,10 @@ def _compare_newest(newest: pl.DataFrame, whole: Dataset, opened: datetime) -> N
         for place, name in enumerate(whole.names)
         if not np.array_equal(found[name].to_numpy(), whole.features[here, place])
     ]
+    _refuse_changed(changed, opened)
+
+
+def _refuse_changed(changed: Sequence[str], opened: datetime) -> None:
     if changed:
         raise TrainingRefused(
             f"{listed(changed)} of candles up to {rfc3339(opened)} change with candles after it:"
