@@ -19,6 +19,7 @@ from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, ObjectStore
 from cripto.training import STAGES, TrainingPlan, TrainingResult, train
 from cripto.training.estimators import Recipe
+from cripto.training.leaks import Builder
 from cripto.training.promotion import resume
 from cripto.training.walk_forward import MINIMUM_ROWS
 from tests.doubles.candles import random_walk
@@ -330,30 +331,29 @@ def _peeking(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) -> pl
     )
 
 
-def test_feature_that_peeks_one_candle_ahead_is_caught_and_nothing_published(lake: CandleLake) -> None:
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        pytest.param(_peeking, "the future leaks in", id="peeks one candle ahead"),
+        pytest.param(
+            remembering,
+            f"{REMEMBERED} of a row are not the same from its last 61 candles",
+            id="remembers for ever",
+        ),
+    ],
+)
+def test_feature_that_knows_too_much_is_caught_and_nothing_published(
+    lake: CandleLake, build: Builder, reason: str
+) -> None:
     store = MemoryStore()
-    with pytest.raises(TrainingRefused, match="the future leaks in"):
+    with pytest.raises(TrainingRefused, match=reason):
         train(
             lake,
             ReleaseRegistry(store),
             TrainingPlan(recipes=QUICK),
             FixedClock(NOW),
             convert=no_conversion,
-            build=_peeking,
-        )
-    assert names(store) == []
-
-
-def test_feature_that_remembers_for_ever_is_caught_and_nothing_published(lake: CandleLake) -> None:
-    store = MemoryStore()
-    with pytest.raises(TrainingRefused, match=f"{REMEMBERED} of a row are not the same from its last 61 candles"):
-        train(
-            lake,
-            ReleaseRegistry(store),
-            TrainingPlan(recipes=QUICK),
-            FixedClock(NOW),
-            convert=no_conversion,
-            build=remembering,
+            build=build,
         )
     assert names(store) == []
 
