@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from random import uniform
+from typing import TypeVar
 
 from anyio import create_task_group, sleep
 from fastapi import FastAPI
@@ -13,6 +14,8 @@ from cripto.serving.aside import aside, libraries_give_way
 from cripto.serving.services import Services
 
 __all__ = ["background"]
+
+T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _FIRST_RETRY_SECONDS = 0.5
@@ -59,13 +62,26 @@ def background(
     return lifespan
 
 
+async def _tried(work: Callable[[], T], *, urgent: bool = False) -> T | None:
+    """What `aside` returns, or ``None`` where an error that nobody foresaw is met, which is logged.
+
+    It would end all that runs in the background, and the server would tell the same for ever: a thread that cannot
+    be started, where a pod has used up its processes, is a matter of a moment.
+    """
+    try:
+        return await aside(work, urgent=urgent)
+    except Exception:
+        _LOG.exception("work in the background failed and is done at the next occasion")
+        return None
+
+
 async def _keep_fresh(services: Services, refresh_seconds: float, loaded: Callable[[], None]) -> None:
     failures, given_way, told = 0, False, False
     while True:
         # a store that hangs must not keep the process from stopping: the thread ends by its own time limit
         # and the first load, which everybody waits for, gives way to nothing
         for service in services:
-            await aside(partial(services.refresh, service), urgent=not given_way)
+            await _tried(partial(services.refresh, service), urgent=not given_way)
             if services.predict and not given_way:
                 given_way = True
                 libraries_give_way()
@@ -87,22 +103,22 @@ async def _keep_up(services: Services, candle_seconds: float) -> None:
         await sleep(candle_seconds * uniform(0.75, 1.25))  # noqa: S311 as above
         for service in services:
             if service.snapshot.board is not None:
-                await aside(partial(services.follow, service))
+                await _tried(partial(services.follow, service))
 
 
 async def _start_from_disk(services: Services, store_may_take: float) -> None:
     await sleep(store_may_take)
     if not all(service.ready for service in services):
-        await aside(services.recall)
+        await _tried(services.recall)
 
 
 async def _keep_told(services: Services) -> None:
     while True:
-        wait = await aside(services.keep_told)
-        await sleep(min(wait, _LONGEST_UNTOLD))
+        wait = await _tried(services.keep_told)
+        await sleep(_LONGEST_UNTOLD if wait is None else min(wait, _LONGEST_UNTOLD))
 
 
 async def _keep_beating(beat: Callable[[], None]) -> None:
     while True:
-        await aside(beat)
+        await _tried(beat)
         await sleep(_BEAT_SECONDS)

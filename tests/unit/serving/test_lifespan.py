@@ -3,6 +3,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 
 from cripto.forecasting import PredictionService, Snapshot
@@ -124,3 +125,53 @@ def test_candles_are_looked_for_between_two_looks_for_a_release() -> None:
     asyncio.run(run())
     assert house.service.answer("ETH").body
     assert house.service.status().refreshes == 1
+
+
+class Stumbling(PredictionService):
+    """Each kind of background work meets an error nobody foresaw, once."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.stumbled: set[str] = set()
+        self.told = 0
+
+    def _stumble(self, name: str) -> None:
+        if name not in self.stumbled:
+            self.stumbled.add(name)
+            raise RuntimeError("can't start new thread")
+
+    def refresh(self) -> Snapshot:
+        self._stumble("refresh")
+        return super().refresh()
+
+    def follow(self) -> None:
+        self._stumble("follow")
+        super().follow()
+
+    def keep_told(self) -> float:
+        self._stumble("keep_told")
+        self.told += 1
+        return super().keep_told()
+
+
+def test_an_error_nobody_foresaw_ends_no_background_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cripto.serving.lifespan._LONGEST_UNTOLD", 0.02)
+    house = House("BTC")
+    stumbling = Stumbling(house.registry, house.lake, clock=house.clock, interval="1d")
+    beats: list[int] = []
+
+    def beat() -> None:
+        beats.append(1)
+        if len(beats) == 1:
+            raise OSError("no space left on device")
+
+    async def run() -> None:
+        start = background(Services(stumbling), 0.05, candle_seconds=0.01, beat=beat)
+        async with start(FastAPI()):
+            await until(lambda: stumbling.stumbled == {"refresh", "follow", "keep_told"} and beats != [])
+            seen, told = stumbling.status().refreshes, stumbling.told
+            await until(lambda: stumbling.status().refreshes > seen and stumbling.told > told)
+            await until(lambda: len(beats) > 1)
+
+    asyncio.run(run())
+    assert stumbling.answer("BTC").body
