@@ -148,6 +148,34 @@ def test_a_reload_of_one_worker_is_followed_by_the_other_in_every_interval(tmp_p
         assert service.metrics()["cripto_reloads_total"] == 1
 
 
+def test_the_port_is_given_up_at_once_while_a_worker_still_answers(tmp_path: Path) -> None:
+    counted = 'cripto_http_requests_total{method="GET",route="/openapi.json",status="200"}'
+
+    def refused() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", service.port), 5).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    def full() -> bool:
+        before = service.metrics().get(counted, 0)
+        time.sleep(0.3)
+        return 0 < before == service.metrics()[counted]
+
+    with (
+        two_workers(filled_store(tmp_path), tmp_path) as service,
+        socket.create_connection(("127.0.0.1", service.port), 30) as unread,
+    ):
+        # more than the kernel keeps for a connection: an answer is under way for as long as nobody reads
+        unread.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 400)
+        until(full)
+        service.process.send_signal(signal.SIGTERM)
+        until(refused)
+        assert service.process.poll() is None
+        assert len(service.workers) >= 1
+
+
 def test_the_workers_end_when_what_started_them_is_killed(tmp_path: Path) -> None:
     with two_workers(filled_store(tmp_path), tmp_path, code=-signal.SIGKILL) as service:
         workers = service.workers

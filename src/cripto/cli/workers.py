@@ -48,7 +48,7 @@ class _Worker:
 
 
 def run_workers(listener: socket.socket, count: int) -> None:
-    """Serve on a listening socket with ``count`` processes until a signal asks to stop; then let all drain.
+    """Serve on a listening socket with ``count`` processes until a signal asks to stop; then close it, and drain.
 
     A worker that dies is replaced, at once if it had lived, else after a pause that doubles up to half a minute.
     Exits with the code of a worker that says the installation must be changed. Raises `InvalidSettings` if there
@@ -61,6 +61,8 @@ def run_workers(listener: socket.socket, count: int) -> None:
         try:
             code = _watch(workers, listener, folder, stop)
         finally:
+            # what connects from now on is refused, as by a single process, and not kept waiting for nobody
+            listener.close()
             _end(workers)
     if code:
         sys.exit(code)
