@@ -1,22 +1,25 @@
 """uvicorn's HTTP protocol with bounds on what a caller may send.
 
-uvicorn gathers a URL, headers and trailers without an end, and waits without an end for the rest of a request: a
-few callers can so take all memory, or all connections. No route takes a body, so a whole request is held to one
-bound.
+uvicorn gathers a URL, headers and trailers without an end, and waits without an end for the rest of a request, and
+until an answer is read: a few callers can so take all memory, or all connections. No route takes a body, so a
+whole request is held to one bound.
 """
 
 from asyncio import TimerHandle, Transport
+from math import inf
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-__all__ = ["REQUEST_BYTES", "REQUEST_SECONDS", "BoundedProtocol"]
+__all__ = ["ANSWER_SECONDS", "REQUEST_BYTES", "REQUEST_SECONDS", "BoundedProtocol"]
 
 REQUEST_BYTES = 64 * 1024
 """What a request may take, from its first byte to its last; nginx and AWS load balancers stop at 8 to 64 KiB."""
 REQUEST_SECONDS = 10.0
 """How long a request may take to arrive whole, and a new connection to begin one."""
+ANSWER_SECONDS = 60.0
+"""How long a caller may read nothing of an answer that waits to be written."""
 
 _INVALID = "Invalid HTTP request received."
 
@@ -24,20 +27,23 @@ _INVALID = "Invalid HTTP request received."
 class BoundedProtocol(HttpToolsProtocol):
     """Answers 414 or 431 to a head that is too long, 408 to one that does not end in time, and hangs up.
 
-    Hangs up without a word where an answer is under way already, or nothing was asked. The piece of data in which
-    a request begins is not counted (it may end others), so that the bound is met at twice its size at the latest.
+    Hangs up without a word where an answer is under way already, is not read, or nothing was asked. The piece of
+    data in which a request begins is not counted (it may end others), so that the bound is met at twice its size
+    at the latest.
     Whether a request is here whole is read off what uvicorn keeps anyway: callbacks of our own would cost four
     times as much.
     """
 
     request_bytes = REQUEST_BYTES
     request_seconds = REQUEST_SECONDS
+    answer_seconds = ANSWER_SECONDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._counted: object = None  # the request that `_seen` is of, by its scope
         self._seen = 0
         self._timer: TimerHandle | None = None
+        self._unread: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Give a connection its time to ask something."""
@@ -47,7 +53,18 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the time limit."""
         self._stop_timer()
+        self._stop_unread()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Give a caller who does not read its time to go on."""
+        super().pause_writing()
+        self._wait_for_a_reader()
+
+    def resume_writing(self) -> None:
+        """What was written has been read."""
+        self._stop_unread()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, in parts where the data is longer than a request may be."""
@@ -108,6 +125,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
 
+    def _wait_for_a_reader(self, unread: float = inf) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left < unread:
+            self._unread = self.loop.call_later(self.answer_seconds, self._wait_for_a_reader, left)
+        else:
+            self._unread = None
+            self.transport.abort()  # a close would wait until all is read
+
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(self.request_seconds, self._too_slow)
 
@@ -115,3 +140,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None

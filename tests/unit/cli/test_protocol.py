@@ -14,15 +14,17 @@ from cripto.cli.protocol import BoundedProtocol
 from tests.integration.live import until
 
 REQUEST = b"GET /whole HTTP/1.1\r\nHost: x\r\n\r\n"
+LONG = 16 << 20  # more than the kernel keeps for a connection
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 class Hasty(BoundedProtocol):
     request_seconds = 0.3
+    answer_seconds = 0.3
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    body = scope["path"].encode()
+    body = b"x" * LONG if scope["path"] == "/long" else scope["path"].encode()
     await send(
         {
             "type": "http.response.start",
@@ -182,3 +184,21 @@ def test_a_request_after_a_pause_within_a_connection_is_answered(hasty: tuple[st
         time.sleep(0.5)  # longer than a request may take, shorter than a connection may idle
         connection.sendall(LAST)
         assert said(connection).endswith(b"/last")
+
+
+def test_a_caller_who_does_not_read_is_hung_up_on(hasty: tuple[str, int]) -> None:
+    with socket.create_connection(hasty, timeout=30) as connection:
+        connection.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+        # nothing is read until a header more finds the other side gone
+        until(lambda: hung_up(connection))
+
+
+def test_a_caller_who_reads_slowly_but_on_is_answered(hasty: tuple[str, int]) -> None:
+    with socket.create_connection(hasty, timeout=30) as connection:
+        connection.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        read, begun = 0, time.monotonic()
+        while piece := connection.recv(1 << 20):
+            read += len(piece)
+            if time.monotonic() - begun < 0.9:  # three times as long as an answer may lie unread
+                time.sleep(0.1)
+    assert read > LONG
