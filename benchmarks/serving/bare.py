@@ -49,6 +49,9 @@ def main(port: int) -> None:
     """Serve it with the settings of ``cripto serve``: uvloop and httptools as installed, no access log."""
     import uvicorn
 
+    from cripto.cli.serve import settle
+
+    settle()
     uvicorn.run(
         create(),
         host="127.0.0.1",

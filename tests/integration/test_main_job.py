@@ -50,6 +50,10 @@ def test_up_does_everything_from_nothing(tmp_path: Path) -> None:
         assert (answer["dados"]["situacao"], answer["dados"]["fonte"]) == ("amostra", "amostra")
         assert list(answer["modelos"]) == list(MODEL_NAMES)
         assert client.get("/health").json()["status"] == "healthy"
+        # what was trained with is not held on to by what serves
+        held = Path(f"/proc/{client.pid}/maps").read_text()
+        assert "onnxruntime" in held
+        assert "sklearn" not in held
     log = (tmp_path / "up.log").read_text()
     assert "bundled sample" in log
     assert (tmp_path / "var" / "store" / "models" / "channels" / "production.json").exists()

@@ -80,11 +80,14 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except HttpParserError:
-            self.logger.warning(_INVALID)
-            self.send_400_response(_INVALID)
+            # no line in the log: whoever sends such things would write there as much as they like
+            if len(self.url) >= self.request_bytes:
+                self._hang_up(414)  # whole in one piece of data, and longer than the parser takes
+            else:
+                self.send_400_response(_INVALID)
             return
         except HttpParserUpgrade:
-            self._unsupported_upgrade_warning()  # nobody speaks WebSocket here
+            pass  # nobody speaks WebSocket here: it is answered as if it had not asked
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn says it is never None, and begins so
         if cycle is None or cycle.more_body or cycle.scope is not self.scope:
             self._wait_for_the_rest(len(data))

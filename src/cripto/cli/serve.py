@@ -18,7 +18,7 @@ from cripto.errors import InvalidSettings
 if TYPE_CHECKING:
     from cripto.serving import Application, Fleet
 
-__all__ = ["application", "listen", "run", "run_server", "serve"]
+__all__ = ["application", "listen", "run", "run_server", "serve", "settle"]
 
 # a request that finds another thread at work waits for this long, not for the 5 ms that Python has it wait
 _SWITCH_SECONDS = 0.00002
@@ -80,12 +80,12 @@ def application(parts: Installation, fleet: "Fleet | None" = None) -> "Applicati
             reload_min_seconds=settings.reload_seconds,
             access_log=settings.access_log,
             cors_origins=settings.origins,
-            loaded=_settle,
+            loaded=settle,
             fleet=fleet,
         )
 
 
-def _settle() -> None:
+def settle() -> None:
     """Keep the collector from stopping every request, again and again, to walk what stays."""
     gc.freeze()
     gc.set_threshold(*_COLLECTED_AT)

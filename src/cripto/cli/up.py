@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.util import find_spec
 
+import typer
+
 from cripto.cli.console import errors, progress_bar
 from cripto.cli.gathering import Gathering
 from cripto.cli.models import bare_name, promoted
 from cripto.cli.serve import listen, run
 from cripto.cli.train import show, train_release
+from cripto.cli.trainer import train_apart
 from cripto.cli.wiring import Installation, installation
 from cripto.domain.candle import SAMPLE_SOURCE
 from cripto.errors import CriptoError, TrainingRefused
@@ -43,10 +46,18 @@ def _ensure_release(parts: Installation, *, fresh: bool = False) -> None:
     version = promoted(parts) or bare_name(parts)
     if version is None:
         errors.print("there is no release yet: training the five models")
-        show(train_release(parts))
+        _train(parts)
     else:
         hint = "; `cripto train --promote` makes one of the candles just fetched" if fresh else ""
         errors.print(f"release: {version}{hint}", markup=False)
+
+
+def _train(parts: Installation) -> None:
+    """Train in another process, unless the store is in the memory of this one; exit with its code if it fails."""
+    if parts.settings.store_url == "memory://":
+        show(train_release(parts))
+    elif code := train_apart(parts.interval):
+        raise typer.Exit(code)
 
 
 def _ensure_further(parts: Installation) -> None:
@@ -58,7 +69,9 @@ def _ensure_further(parts: Installation) -> None:
             return
         errors.print(f"interval {parts.interval}:", markup=False)
         _ensure_release(parts)
-    except CriptoError as error:  # whatever it is, the others are served all the same
+    except typer.Exit:  # whatever it is, the others are served all the same
+        errors.print(f"interval {parts.interval}: not trained", markup=False)
+    except CriptoError as error:
         errors.print(f"interval {parts.interval}: {error}", markup=False)
 
 

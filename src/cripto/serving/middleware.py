@@ -1,9 +1,10 @@
 """What surrounds every request, as pure ASGI: its id, its count, its log line, HEAD, and errors nobody foresaw."""
 
 import logging
+from http import HTTPStatus
 from time import perf_counter
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cripto.serving.errors import INTERNAL_ERROR
@@ -17,6 +18,7 @@ __all__ = ["Envelope"]
 _LOG = logging.getLogger(__name__)
 _PLAIN_ROUTES = frozenset({"/docs", "/openapi.json"})
 _NOT_FOR_HEAD = frozenset({"/reload"})
+_ALLOWED = {"GET": "GET, HEAD"}
 
 
 class Envelope:
@@ -49,7 +51,11 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                if status == HTTPStatus.METHOD_NOT_ALLOWED and path not in _NOT_FOR_HEAD:
+                    # the framework does not know that HEAD is answered here
+                    headers["allow"] = _ALLOWED.get(headers.get("allow", ""), headers.get("allow", ""))
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -69,8 +75,8 @@ class Envelope:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return sane_request_id(given.encode("latin-1")) or new_request_id()
+    given = (value for name, value in scope["headers"] if name == b"x-request-id")
+    return next(filter(None, map(sane_request_id, given)), None) or new_request_id()
 
 
 def _route(scope: Scope, path: str) -> str:

@@ -122,6 +122,24 @@ def test_endless_trailers_and_bodies_are_cut(address: tuple[str, int]) -> None:
         assert b" 431 " not in answer  # it was answered already
 
 
+def test_a_url_that_is_too_long_says_so_even_in_one_piece(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(b"GET /" + b"a" * 66_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert said(connection).startswith(b"HTTP/1.1 414 ")
+
+
+def test_what_is_no_request_is_refused_and_written_nowhere(
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = b"GET /whole HTTP/1.1\r\nHost: x\r\nConnection: Upgrade%s\r\nUpgrade: websocket\r\n\r\n"
+    for sent, status in ((b"nonsense\r\n\r\n", b"400"), (asked % b", close", b"200")):
+        with socket.create_connection(address, timeout=30) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            assert said(connection).startswith(b"HTTP/1.1 " + status)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(
     ("begins", "status"), [(b"GET /", 414), (b"GET / HTTP/1.1\r\nX: a\r\nY: b", 431)], ids=["URL", "header"]
 )

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from cripto.serving import create_app
 from tests.unit.forecasting.toys import House
 
+Headers = dict[str, str] | list[tuple[str, str]]
+
 __all__ = ["Client", "application", "problem"]
 
 
@@ -24,7 +26,7 @@ class Client:
     def __init__(self, app: FastAPI) -> None:
         self.app = app
 
-    def request(self, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    def request(self, method: str, path: str, headers: Headers | None = None) -> httpx.Response:
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://cripto") as client:
@@ -32,7 +34,7 @@ class Client:
 
         return asyncio.run(send())
 
-    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    def get(self, path: str, headers: Headers | None = None) -> httpx.Response:
         return self.request("GET", path, headers)
 
     def together(self, path: str, count: int) -> list[httpx.Response]:

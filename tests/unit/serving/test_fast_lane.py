@@ -152,6 +152,12 @@ def test_an_id_that_is_not_a_sane_one_is_replaced(given: str) -> None:
     assert len(response.headers["x-request-id"]) == 16
 
 
+@pytest.mark.parametrize("path", ["/symbol/BTC", "/health"])
+def test_the_first_sane_id_is_taken_at_hand_and_by_a_route(path: str) -> None:
+    headers = [("X-Request-ID", "not sane"), ("X-Request-ID", "mine"), ("X-Request-ID", "other")]
+    assert Client(application(house())).get(path, headers).headers["x-request-id"] == "mine"
+
+
 def test_the_boundary_of_an_interval_reaches_nobody() -> None:
     made = house()
     lane = lane_of(made)
