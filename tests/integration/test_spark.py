@@ -107,6 +107,10 @@ def test_the_same_candles_are_read(spark: Engine, lake: CandleLake, caplog: pyte
         wanted = LocalEngine().read(lake, DAILY, quotes, Listings())
         assert found.version == wanted.version
         assert_frame_equal(found.candles, wanted.candles)
+    until = START + 150 * DAILY.step
+    found = spark.read(lake, DAILY, ("USDT",), Listings(), until)
+    assert_frame_equal(found.candles, LocalEngine().read(lake, DAILY, ("USDT",), Listings(), until).candles)
+    assert found.candles["time"].max() == until - DAILY.step
     assert caplog.messages == [], "Spark itself read them"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 import polars as pl
@@ -32,7 +33,14 @@ class Reading:
 class Engine(Protocol):
     """Reads candles, computes features and runs fits; which engine did moves no bit of a release."""
 
-    def read(self, lake: CandleLake, interval: Interval, quotes: Sequence[str], listings: Listings) -> Reading:
+    def read(
+        self,
+        lake: CandleLake,
+        interval: Interval,
+        quotes: Sequence[str],
+        listings: Listings,
+        until: datetime | None = None,
+    ) -> Reading:
         """The candles to train on; raises as `cripto.training.dataset.read_candles`."""
         ...
 
@@ -61,9 +69,16 @@ class LocalEngine:
 
     jobs: int = 1
 
-    def read(self, lake: CandleLake, interval: Interval, quotes: Sequence[str], listings: Listings) -> Reading:
+    def read(
+        self,
+        lake: CandleLake,
+        interval: Interval,
+        quotes: Sequence[str],
+        listings: Listings,
+        until: datetime | None = None,
+    ) -> Reading:
         """See `Engine.read`."""
-        return Reading(*read_candles(lake, interval, quotes, listings))
+        return Reading(*read_candles(lake, interval, quotes, listings, until=until))
 
     def label(self, reading: Reading, spec: FeatureSpec, interval: Interval, build: Builder) -> pl.DataFrame:
         """See `Engine.label`."""

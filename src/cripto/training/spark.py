@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -112,7 +113,14 @@ class SparkEngine:
         session.conf.set("spark.sql.execution.arrow.pyspark.fallback.enabled", "false")
         session.conf.set("spark.sql.session.timeZone", "UTC")
 
-    def read(self, lake: CandleLake, interval: Interval, quotes: Sequence[str], listings: Listings) -> Reading:
+    def read(
+        self,
+        lake: CandleLake,
+        interval: Interval,
+        quotes: Sequence[str],
+        listings: Listings,
+        until: datetime | None = None,
+    ) -> Reading:
         """See `Engine.read`; where Spark cannot read the lake's files, the lake does."""
 
         def of_version(version: int) -> pl.DataFrame:
@@ -122,13 +130,13 @@ class SparkEngine:
             if paths is not None:
                 try:
                     with _told(), _quiet():
-                        return self._read(paths, interval, quotes, listings)
+                        return self._read(paths, interval, quotes, listings, until)
                 except OperatorError as error:
                     reason = str(error)
             _LOG.warning("the lake is read without Spark: %s", reason)
-            return lake.read(interval.name, version=version)
+            return lake.read(interval.name, until=until, version=version)
 
-        return Reading(*read_candles(lake, interval, quotes, listings, of_version))
+        return Reading(*read_candles(lake, interval, quotes, listings, of_version, until))
 
     def label(self, reading: Reading, spec: FeatureSpec, interval: Interval, build: Builder) -> pl.DataFrame:
         """See `Engine.label`: one asset at a time, in whichever process has it."""
@@ -179,11 +187,18 @@ class SparkEngine:
             return gathered(pool, futures, done, stop=lambda: self._context.cancelJobGroup(group))
 
     def _read(
-        self, paths: Sequence[str], interval: Interval, quotes: Sequence[str], listings: Listings
+        self,
+        paths: Sequence[str],
+        interval: Interval,
+        quotes: Sequence[str],
+        listings: Listings,
+        until: datetime | None,
     ) -> pl.DataFrame:
         from pyspark.sql import functions
 
         candles = self._session.read.schema(CANDLE_FIELDS.format(time="timestamp")).parquet(*paths)
+        if until is not None:
+            candles = candles.filter(functions.col("time") < functions.lit(until))
         candles = candles.withColumns(
             {"time": functions.unix_micros("time"), "interval": functions.lit(interval.name)}
         ).select(*CANDLE_COLUMNS)

@@ -1,5 +1,7 @@
 """What a run makes of the candles of the lake: which it takes, which it leaves out, which it refuses."""
 
+from datetime import timedelta
+
 import polars as pl
 import pytest
 
@@ -12,7 +14,7 @@ from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore
 from cripto.training import TrainingPlan, train
 from cripto.training.walk_forward import MINIMUM_ROWS
-from tests.doubles.candles import random_walk
+from tests.doubles.candles import START, random_walk
 from tests.unit.training.toys import NOW, QUICK, lake_of, names, no_conversion, quickly
 
 
@@ -64,3 +66,17 @@ def test_coin_with_few_candles_beside_others_is_left_out() -> None:
     training = quickly(lake_of(candles), MemoryStore()).manifest.training
     assert list(training["assets"]) == ["BTC"]
     assert training["left_out"] == ["NEW"]
+
+
+def test_candles_that_have_not_closed_are_not_learned_from_and_are_told() -> None:
+    known, midday = random_walk(["BTC"], 400), START + timedelta(days=400, hours=12)
+    early = pl.concat([random_walk(["BTC"], 500), random_walk(["NEW"], 100, start=START + timedelta(days=9999))])
+    wanted = quickly(lake_of(known), MemoryStore(), FixedClock(midday), folds=2).manifest
+    found = quickly(lake_of(pl.concat([known, early])), MemoryStore(), FixedClock(midday), folds=2).manifest
+    assert found.training["candles"].pop("not_closed") == {"candles": 200, "assets": ["BTC", "NEW"]}
+    assert found.to_bytes() == wanted.to_bytes()
+
+
+def test_a_lake_of_candles_that_have_not_closed_holds_nothing_to_train_on() -> None:
+    with pytest.raises(TrainingRefused, match="has no closed 1d candles"):
+        quickly(lake_of(random_walk(["BTC"], 400)), MemoryStore(), FixedClock(START))
