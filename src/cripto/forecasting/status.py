@@ -61,7 +61,10 @@ class CandleState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A service at one moment. Counts only rise. ``versions`` holds each model's, by name."""
+    """A service at one moment. Counts only rise. ``versions`` holds each model's, by name.
+
+    ``refused`` is what would be served now, were it not refused, and the joblibs that were passed over.
+    """
 
     interval: Interval
     release: str | None = None
