@@ -13,7 +13,7 @@ from cripto.domain.interval import Interval
 from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
 from cripto.training.dataset import Dataset, labelled_rows, read_candles
-from cripto.training.fitting import one_thread
+from cripto.training.fitting import one_thread, side_by_side
 from cripto.training.leaks import Builder
 
 __all__ = ["Engine", "LocalEngine", "Reading", "gathered"]
@@ -92,7 +92,7 @@ class LocalEngine:
         done: Callable[[int], None],
     ) -> list[Result]:
         """See `Engine.run`."""
-        with one_thread(), ThreadPoolExecutor(self.jobs, "fit") as pool:
+        with one_thread(), side_by_side(), ThreadPoolExecutor(self.jobs, "fit") as pool:
             return gathered(pool, [pool.submit(work, dataset, task) for task in tasks], done)
 
 

@@ -1,4 +1,5 @@
 import json
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -106,6 +107,16 @@ def test_same_candles_and_seed_give_the_same_bytes(lake: CandleLake) -> None:
     assert one == other
     (seeded,) = digests([quickly(lake, MemoryStore(), seed=1)])
     assert seeded[0] != one[0]
+
+
+def test_fits_side_by_side_leave_the_warning_filters_of_the_process_alone(
+    lake: CandleLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what a thread empties while another looks makes scikit-learn warn, once in a while, and is lost for good
+    emptied = list[str]()
+    monkeypatch.setattr(warnings, "resetwarnings", lambda: emptied.append("by a tree"))
+    quickly(lake, MemoryStore(), jobs=5, folds=2)
+    assert emptied == []
 
 
 def test_newest_fold_is_told_as_the_hold_out_that_earlier_versions_read(lake: CandleLake) -> None:
