@@ -30,7 +30,7 @@ from cripto.training.proofs import ground, prove
 from cripto.training.scores import evaluate, rows_of_folds
 from cripto.training.scores.reference import reference_of
 from cripto.training.search import rows_before, search
-from cripto.training.served import earlier_predictions, fit_numbers, served, together
+from cripto.training.served import Walk, earlier_predictions, fit_numbers, served, together
 from cripto.training.targets import HORIZON, rises
 from cripto.training.walk_forward import Fold, out_of_fold, walk_forward
 
@@ -115,6 +115,7 @@ def train(
     predictions = out_of_fold(plan.recipes, dataset, folds, plan.seed, engine, told(_FOLDS))
     report(_SCORES, 0, 1)
     walked = served(dataset, predictions, earlier)
+    walk = Walk(plan.recipes, dataset, interval, plan.seed, predictions, earlier, walked)
     numbers = fit_numbers(dataset, together(predictions, earlier))
     evaluation = evaluate(
         rows_of_folds(dataset, walked.predictions, interval, walked.half_widths), plan.seed, plan.fee
@@ -136,36 +137,12 @@ def train(
     conversions = converted(joblibs)
     report(_CONVERSION, 1, 1)
 
-    proofs = prove(
-        grounded,
-        plan.recipes,
-        dataset,
-        predictions,
-        earlier,
-        walked,
-        fitted,
-        conversions,
-        converted,
-        interval,
-        plan.seed,
-        told(_PROOFS),
-    )
+    proofs = prove(grounded, walk, fitted, conversions, converted, told(_PROOFS))
 
     report(_CHALLENGE, 0, 1)
     compared = None
     if champion is not None:
-        compared = challenge(
-            champion,
-            plan.recipes,
-            dataset,
-            predictions,
-            earlier,
-            metrics,
-            interval,
-            plan.seed,
-            engine,
-            told(_CHALLENGE),
-        )
+        compared = challenge(champion, walk, metrics, engine, told(_CHALLENGE))
     if compared is None or compared.models is None:
         report(_CHALLENGE, 1, 1)
 
