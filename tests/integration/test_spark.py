@@ -2,13 +2,14 @@
 
 import json
 import os
+import platform
 import signal
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -22,6 +23,7 @@ from cripto.market.listings import Listings
 from cripto.registry import ReleaseRegistry
 from cripto.storage import MemoryStore, open_store
 from cripto.training import TrainingPlan, train
+from cripto.training._fingerprint import Fingerprint
 from cripto.training.dataset import Dataset
 from cripto.training.engine import Engine, LocalEngine
 from tests.doubles.candles import DAILY, START, random_walk
@@ -29,6 +31,9 @@ from tests.doubles.processes import command
 from tests.doubles.spark import descendants, glue_environment, glue_script, install_as_glue, need_spark, running
 from tests.unit.training.toys import NOW, QUICK, lake_of
 from tests.unit.training.toys import dataset_of as toy_dataset
+
+if TYPE_CHECKING:
+    from cripto.training.spark import SparkEngine
 
 pytestmark = [
     pytest.mark.slow,
@@ -43,7 +48,7 @@ MASTERS = ["local[2]", "local-cluster[2,1,1024]"]
 
 
 @pytest.fixture(scope="module", params=MASTERS)
-def spark(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def spark(request: pytest.FixtureRequest) -> "Iterator[SparkEngine]":
     need_spark()
     from cripto.training.spark import SparkEngine, spark_session
 
@@ -107,6 +112,10 @@ def test_the_same_candles_are_read(spark: Engine, lake: CandleLake, caplog: pyte
         wanted = LocalEngine().read(lake, DAILY, quotes, Listings())
         assert found.version == wanted.version
         assert_frame_equal(found.candles, wanted.candles)
+    until = START + 150 * DAILY.step
+    found = spark.read(lake, DAILY, ("USDT",), Listings(), until)
+    assert_frame_equal(found.candles, LocalEngine().read(lake, DAILY, ("USDT",), Listings(), until).candles)
+    assert found.candles["time"].max() == until - DAILY.step
     assert caplog.messages == [], "Spark itself read them"
 
 
@@ -161,6 +170,29 @@ def test_failures_are_raised_as_they_were_and_work_goes_on_after_them(spark: Eng
         (number, len(dataset), "1") for number in range(5)
     ]
     assert heard == [1, 2, 3, 4, 5]
+
+
+def unlike() -> Fingerprint:
+    return Fingerprint(str(os.getpid()), "a process")
+
+
+unlike.__module__ = "__main__"
+
+
+def test_executors_of_another_kind_than_the_driver_are_refused_before_they_fit(
+    spark: "SparkEngine", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cripto.training.spark import SparkEngine
+
+    dataset, heard = toy_dataset(random_walk(["BTC"], 120)), list[int]()
+    with pytest.raises(TrainingRefused, match=r"of another kind .*: a process; the driver is a process"):
+        SparkEngine(spark._session, unlike).run(toy_work, [toy("dies", 0)], dataset, heard.append)
+    if platform.machine() == "x86_64":
+        # another processor for what computes: the oldest that OpenBLAS knows
+        monkeypatch.setitem(spark._context.environment, "OPENBLAS_CORETYPE", "Prescott")
+        with pytest.raises(TrainingRefused, match=r"for Katmai.*; the driver is x86_64"):
+            spark.run(toy_work, [toy("dies", 0)], dataset, heard.append)
+    assert heard == []
 
 
 def test_what_the_builder_refuses_is_refused_in_its_words(spark: Engine) -> None:

@@ -180,6 +180,8 @@ def _show(report: dict[str, Any]) -> None:
         f"{len(report['symbols'])} assets, interval {report['interval'] or 'unknown'}{span}",
         markup=False,
     )
+    for name, coin in report["multiples"].items():
+        output.print(f"  {name} is {coin['factor']} {coin['symbol']}: written as {coin['symbol']}", markup=False)
     if report["gaps"]["count"]:
         output.print(
             f"  {report['gaps']['count']} gaps, {report['gaps']['missing']} candles missing", markup=False

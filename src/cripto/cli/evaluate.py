@@ -94,15 +94,16 @@ def evaluate(
 
 
 def _from_store(parts: Installation, manifest: "Manifest") -> "tuple[pl.DataFrame, dict[str, Any]]":
-    """The store's candles from as far back as the first unseen row needs, and where they are from."""
+    """The store's closed candles from as far back as the first unseen row needs, and where they are from."""
     from cripto.market.selection import asset_series
     from cripto.training.unseen import seen_by
 
     version = parts.lake.version()
+    until = parse_interval(manifest.interval).floor(parts.clock.now())
     since = seen_by(manifest).context(manifest)
     if version is None:
         raise InvalidInput("there are no candles in the store: import or fetch some, or name a file (--candles)")
-    found = parts.lake.read(manifest.interval, since=since, version=version)
+    found = parts.lake.read(manifest.interval, since=since, until=until, version=version)
     quotes = tuple(manifest.training.get("quotes", parts.settings.quotes))
     return asset_series(found, quotes, parts.listings.read()), {"store": True, "version": version}
 

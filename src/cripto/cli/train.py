@@ -113,6 +113,7 @@ def newly_closed(parts: Installation, needed: int) -> "NewCandles":
         parts.settings.interval,
         parts.settings.quotes,
         needed,
+        parts.clock.now(),
         parts.listings.read(),
     )
 
@@ -195,6 +196,8 @@ def to_json(result: "TrainingResult") -> dict[str, Any]:
 
 def show(result: "TrainingResult") -> None:
     """Print the final table: each model beside its strongest baseline, walking forward."""
+    from cripto.training.not_closed import NotClosed
+
     manifest = result.manifest
     if (found := manifest.training.get("search")) is not None:
         output.print(search_table(found))
@@ -205,6 +208,8 @@ def show(result: "TrainingResult") -> None:
         f"interval {manifest.interval}; {'promoted' if result.promoted else 'not promoted'}: {result.reason}",
         markup=False,
     )
+    if (early := training["candles"].get("not_closed")) is not None:
+        output.print(str(NotClosed(early["candles"], tuple(early["assets"]))), markup=False)
     if training["left_out"]:
         output.print(
             f"left out, for too short a history without a gap or a price that stands still:"

@@ -13,7 +13,6 @@ __all__ = ["Journal"]
 
 _LOG = logging.getLogger(__name__)
 _ORDER = get_args(Part)
-_REFUSALS_KEPT = 10
 
 
 class Journal:
@@ -40,14 +39,14 @@ class Journal:
         """Keep why ``part`` could not be renewed; one log line for a fault that lasts, however often it is met."""
         known = {problem.part: repr(problem.error) for problem in self._status.problems}
         missing = isinstance(error, NoRelease)
-        refusal = Refusal(error.release, error.reason) if isinstance(error, ReleaseRefused) else None
 
         def change(status: Status) -> Status:
             others = tuple(problem for problem in status.problems if problem.part != part)
             refused = status.refused
-            if refusal is not None:
-                kept = tuple(item for item in refused if item.release != refusal.release)
-                refused = (*kept, refusal)[-_REFUSALS_KEPT:]
+            if part == "release" and isinstance(error, ReleaseRefused):
+                refused = (Refusal(error.release, error.reason),)
+            elif missing:
+                refused = ()
             return replace(
                 status,
                 problems=tuple(sorted((*others, Problem(part, error)), key=lambda one: _ORDER.index(one.part))),
@@ -75,16 +74,17 @@ class Journal:
         """Why the release of that name was refused, if it was."""
         return next((item for item in self._status.refused if item.release == release), None)
 
-    def drop_refusal(self, release: str) -> None:
-        """The release was taken up after all."""
-        self._keep_refused(lambda item: item.release != release)
+    def wanted(self, release: str) -> None:
+        """The release of that name is to be served: that the pointer or any other was refused is history."""
+        self._change(
+            lambda status: replace(
+                status, refused=tuple(item for item in status.refused if item.release == release)
+            )
+        )
 
-    def drop_refused_pointers(self) -> None:
-        """The pointer, which is refused under its key, could be followed after all."""
-        self._keep_refused(lambda item: "/" not in item.release)
-
-    def _keep_refused(self, keep: Callable[[Refusal], bool]) -> None:
-        self._change(lambda status: replace(status, refused=tuple(filter(keep, status.refused))))
+    def taken_up(self) -> None:
+        """What is to be served is."""
+        self._change(lambda status: replace(status, refused=()))
 
     def _change(self, change: Callable[[Status], Status]) -> None:
         with self._lock:

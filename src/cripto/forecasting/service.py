@@ -283,7 +283,7 @@ class PredictionService:
     def _found(self, *, force: bool) -> LoadedRelease | None:
         """The release to serve from now on, or ``None`` if it is the one that is loaded."""
         candidate = self._finder.find()
-        self._journal.drop_refused_pointers()
+        self._journal.wanted(candidate.version)
         loaded = self._snapshot.release
         if not force:
             if loaded is not None and loaded.version == candidate.version:
@@ -306,7 +306,7 @@ class PredictionService:
         give_back()
         with self._swapping:
             self._snapshot = Snapshot(release, self._clock.now(), candles, board)
-        self._journal.drop_refusal(release.version)
+        self._journal.taken_up()
         _LOG.info("release %s is served, %d models", release.version, len(release.models))
         self._keep(release, candles)
 

@@ -1,6 +1,6 @@
 """What a service says of itself: what is served, how fresh it is, and what went wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -61,7 +61,10 @@ class CandleState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A service at one moment. Counts only rise. ``versions`` holds each model's, by name."""
+    """A service at one moment. Counts only rise. ``versions`` holds each model's, by name.
+
+    ``refused`` is what would be served now, were it not refused, and the joblibs that were passed over.
+    """
 
     interval: Interval
     release: str | None = None
@@ -86,10 +89,11 @@ def candle_state(interval: Interval, windows: Windows | None, now: datetime) -> 
     if not traded:
         return CandleState(assets=len(windows.last_candles))
     closes = {last.symbol: interval.close_of(last.opened) for last in traded}
-    oldest, newest = min(closes.values()), max(closes.values())
+    # one candle of a clock that was ahead hides neither how old the others are nor that no more come
+    oldest, newest = min(closes.values()), max(_closed(closes.values(), now) or closes.values())
     sample = {last.symbol for last in traded if last.sample}
     followed = [close for symbol, close in closes.items() if symbol not in sample]
-    grace = interval.step / _GRACE_SHARE
+    due, grace = _closed(followed, now), interval.step / _GRACE_SHARE
     return CandleState(
         assets=len(windows.last_candles),
         newest_close=newest,
@@ -98,7 +102,11 @@ def candle_state(interval: Interval, windows: Windows | None, now: datetime) -> 
         oldest_age=max(0.0, (now - oldest).total_seconds()),
         sample=len(sample),
         behind=sum(interval.missed_since(close, now - interval.grace) > 0 for close in followed),
-        stale=bool(followed) and interval.missed_since(max(followed), now - grace) > 0,
+        stale=bool(due) and interval.missed_since(max(due), now - grace) > 0,
         gapped=sum(last.missing > 0 for last in traded),
         missing=sum(last.missing for last in traded),
     )
+
+
+def _closed(closes: Iterable[datetime], now: datetime) -> list[datetime]:
+    return [close for close in closes if close <= now]

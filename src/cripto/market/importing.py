@@ -14,6 +14,7 @@ from cripto.domain.clock import rfc3339
 from cripto.domain.interval import INTERVALS, Interval, infer_interval, parse_interval
 from cripto.errors import InvalidInput
 from cripto.market._files import read_candle_file
+from cripto.market.identity import listed_asset, normalised
 from cripto.market.lake import CandleLake, Upsert
 from cripto.market.schema import sorted_by
 from cripto.market.validation import Validation, validate
@@ -30,7 +31,8 @@ class ImportReport:
     ``quarantine`` has one row per row and rule broken (``cripto.market.validation.QUARANTINE_SCHEMA``); ``row`` is
     the line of a text file, or the row of a Parquet file, the first being 1. ``quarantined`` counts rows,
     ``rules`` rows by rule, ``notices`` rows that were kept although something was remarked. ``interval`` is
-    ``None`` where no row could be read and none was given.
+    ``None`` where no row could be read and none was given. ``multiples`` are the file's names for a number of
+    coins, with the coin and the number; all else is told of the coin.
     """
 
     file: str
@@ -46,6 +48,7 @@ class ImportReport:
     first: datetime | None
     last: datetime | None
     upsert: Upsert
+    multiples: Mapping[str, tuple[str, int]]
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values; of quarantine and gaps only the first rows."""
@@ -84,6 +87,9 @@ class ImportReport:
             "unchanged": self.upsert.unchanged,
             "version": self.upsert.version,
             "symbols": list(self.symbols),
+            "multiples": {
+                name: {"symbol": coin, "factor": factor} for name, (coin, factor) in self.multiples.items()
+            },
             "first": rfc3339(self.first) if self.first else None,
             "last": rfc3339(self.last) if self.last else None,
             "gaps": {"count": self.gaps.height, "missing": int(self.gaps["missing"].sum()), "longest": gaps},
@@ -107,16 +113,19 @@ def import_file(
     ``now`` (UTC) tells closed candles from open ones. The interval is the commonest spacing of the file's candles
     unless given or named in the file. ``quote``, ``source`` and ``symbol`` fill in for a file that does not say;
     else the quote is ``default_quote`` and the source the file's name. Importing a file twice changes nothing.
+    Multiples (1000SATS) become the coin, as they do where an exchange lists them.
 
-    Raises `InvalidInput`, before anything is written, for a file that cannot be used at all; and what the lake
-    raises.
+    Raises `InvalidInput`, before anything is written, for a file that cannot be used at all, or that holds a coin
+    under two such names; and what the lake raises.
     """
     contents = read_candle_file(path)
     if contents.rows == 0:
         raise InvalidInput(f"{path}: the file holds no candles")
     step, candles, refused = interval, contents.candles, _printable(contents.refused)
+    multiples: Mapping[str, tuple[str, int]] = {}
     if not candles.is_empty():
         candles = _filled(candles, path, quote or default_quote, source or path.name, symbol)
+        candles, multiples = _of_coins(candles, path)
         try:
             step = interval or _named_interval(candles) or _spacing(candles)
         except InvalidInput as error:
@@ -126,11 +135,17 @@ def import_file(
     validation = validate(candles, step or INTERVALS["1d"], now)
     upsert = lake.upsert(validation.accepted) if validation.accepted.height else Upsert(0, 0, 0, lake.version())
     quarantine = pl.concat([refused, _printable(validation.quarantine)]).sort("row", maintain_order=True)
-    return _report(path, step, contents.rows, validation, quarantine, upsert)
+    return _report(path, step, contents.rows, validation, quarantine, upsert, multiples)
 
 
 def _report(
-    path: Path, step: Interval | None, rows: int, validation: Validation, quarantine: pl.DataFrame, upsert: Upsert
+    path: Path,
+    step: Interval | None,
+    rows: int,
+    validation: Validation,
+    quarantine: pl.DataFrame,
+    upsert: Upsert,
+    multiples: Mapping[str, tuple[str, int]],
 ) -> ImportReport:
     accepted = validation.accepted
     span = accepted.select(first=pl.col("time").min(), last=pl.col("time").max()).row(0)
@@ -148,6 +163,7 @@ def _report(
         first=span[0],
         last=span[1],
         upsert=upsert,
+        multiples=multiples,
     )
 
 
@@ -176,6 +192,22 @@ def _filled(candles: pl.DataFrame, path: Path, quote: str, source: str, symbol: 
         pl.col("quote").fill_null(parse_quote(quote)),
         pl.col("source").fill_null(source),
     ).select("row", *CANDLE_COLUMNS)
+
+
+def _of_coins(candles: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, Mapping[str, tuple[str, int]]]:
+    """The rows as candles of coins, in their order, and the names that stood for a number of them."""
+    pairs = candles.select("symbol", "quote").drop_nulls().unique().sort("symbol", "quote").rows()
+    multiples = {name: found for name, _ in pairs if (found := listed_asset(name))[1] != 1}
+    if not multiples:
+        return candles, multiples
+    held: dict[tuple[str, str], str] = {}
+    for name, quote in pairs:
+        other = held.setdefault((listed_asset(name)[0], quote), name)
+        if other != name:
+            raise InvalidInput(f"{path}: {other} and {name} are one coin: import a file of one of them")
+    named = pl.col("symbol").is_in(list(multiples)).fill_null(False)
+    parts = [normalised(candles.filter(symbol=name), *found) for name, found in multiples.items()]
+    return pl.concat([candles.filter(~named), *parts]).sort("row"), multiples
 
 
 def _named_interval(candles: pl.DataFrame) -> Interval | None:

@@ -160,7 +160,7 @@ class ModelList(Answer):
     versions: dict[str, str]
     last_loaded: Time | None = Field(description="Quando os modelos foram carregados.")
     release: str | None = Field(description="Release que está sendo servida.")
-    refused: list[Refused] = Field(description="Releases e arquivos recusados.")
+    refused: list[Refused] = Field(description="A release a servir agora, ou arquivos sem release, se recusados.")
     interval: str = Field(description="Intervalo dos candles.", examples=["1d"])
 
 
@@ -182,7 +182,7 @@ class Reloaded(Answer):
     total_models: int = Field(examples=[5])
     models: list[str]
     release: str = Field(description="Release que está sendo servida.")
-    refused: list[Refused] = Field(description="Releases e arquivos recusados.")
+    refused: list[Refused] = Field(description="A release a servir agora, ou arquivos sem release, se recusados.")
     intervals: list[ReloadedInterval] = Field(description="Cada intervalo servido, o padrão primeiro.")
 
 

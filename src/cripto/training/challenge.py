@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cripto.domain.interval import Interval
 from cripto.domain.manifest import Manifest
 from cripto.domain.model_name import tipo_of
 from cripto.domain.release_version import ReleaseVersion
@@ -24,9 +23,8 @@ from cripto.market.identity import RENAMES
 from cripto.registry import ReleaseRegistry
 from cripto.training.dataset import Dataset
 from cripto.training.engine import Engine
-from cripto.training.estimators import Recipe
 from cripto.training.scores.resampling import Floats, Resampling, day_numbers, sums_by_day
-from cripto.training.served import served, together
+from cripto.training.served import Walk, served, together
 from cripto.training.targets import rises
 from cripto.training.unseen import predicted, seen_by
 from cripto.training.verdict import MINIMUM_DAYS, STRICT_LEVEL
@@ -112,23 +110,18 @@ def champion_of(
 
 def challenge(
     champion: Champion,
-    recipes: Mapping[str, Recipe],
-    dataset: Dataset,
-    predictions: Predictions,
-    earlier: Predictions | None,
+    walk: Walk,
     metrics: Mapping[str, Mapping[str, Any]],
-    interval: Interval,
-    seed: int,
     engine: Engine,
     report: Callable[[int, int], None],
 ) -> Challenge:
     """Compare what a run would publish with the ``champion``.
 
     On `MINIMUM_DAYS` days or more that the champion never saw: row by row, see `compare`; with fewer, or where it
-    cannot be asked, by what each scored walking forward, see `compare_walks`. ``predictions`` and ``earlier`` are
-    the run's raw out-of-fold ones, ``metrics`` its scores by model. Costs one fit of each model, and none where
-    the walks are compared; ``report`` hears of them.
+    cannot be asked, by what each scored walking forward, see `compare_walks`. ``metrics`` are the run's scores by
+    model. Costs one fit of each model, and none where the walks are compared; ``report`` hears of them.
     """
+    dataset = walk.dataset
     if champion.silent is not None or champion.last is None:
         mute = f"{champion.manifest.release} cannot be asked: {champion.silent}"
         return _by_walks(champion.manifest, dataset, metrics, mute)
@@ -147,7 +140,7 @@ def challenge(
         few = f"{days} days that {champion.manifest.release} never saw; {MINIMUM_DAYS} are needed to compare there"
         return _by_walks(champion.manifest, dataset, metrics, few)
     try:
-        told = _fitted_before(begins, recipes, dataset, predictions, earlier, interval, seed, engine, report)
+        told = _fitted_before(begins, walk, engine, report)
     except TrainingRefused as error:
         return _by_walks(champion.manifest, dataset, metrics, f"the time before cannot be fitted on ({error})")
     return compare(
@@ -156,7 +149,7 @@ def challenge(
         dataset.log_return[rows],
         {name: column[rows] for name, column in told.items()},
         {name: common[name].to_numpy() for name in told},
-        seed,
+        walk.seed,
     )
 
 
@@ -246,21 +239,14 @@ def _interval_of(scores: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def _fitted_before(
-    begins: np.datetime64,
-    recipes: Mapping[str, Recipe],
-    dataset: Dataset,
-    predictions: Predictions,
-    earlier: Predictions | None,
-    interval: Interval,
-    seed: int,
-    engine: Engine,
-    report: Callable[[int, int], None],
+    begins: np.datetime64, walk: Walk, engine: Engine, report: Callable[[int, int], None]
 ) -> dict[str, Floats]:
     """What would be served of every row from ``begins`` on by models and numbers from before; NaN elsewhere."""
+    dataset = walk.dataset
     edges = np.array([begins, dataset.time[-1].astype("datetime64[us]") + _MICROSECOND])
-    (fold,) = folds_between(dataset.time, interval, edges)
-    told = out_of_fold(recipes, dataset, (fold,), seed, engine, report)
-    raw = together(predictions, earlier)
+    (fold,) = folds_between(dataset.time, walk.interval, edges)
+    told = out_of_fold(walk.recipes, dataset, (fold,), walk.seed, engine, report)
+    raw = together(walk.predictions, walk.earlier)
     values = {name: np.where(told.tested, column, raw[name]) for name, column in told.values.items()}
     tested = np.isfinite(next(iter(values.values()))).astype(np.int64)
     found = served(dataset, Predictions((fold,), tested, values), None)

@@ -72,21 +72,25 @@ def read_candles(
     quotes: Sequence[str],
     listings: Listings = _NOTHING_LISTED,
     read: Callable[[int], pl.DataFrame] | None = None,
+    until: datetime | None = None,
 ) -> tuple[pl.DataFrame, int]:
     """The candles to train on, one series per symbol as `asset_series` gives them, and the lake's version.
 
-    Those with `free_prices` alone. The version is resolved once, so that candles arriving meanwhile change
-    nothing. ``read`` may stand in for `CandleLake.read` of a version; it may leave out series that `asset_series`
-    does not look into. Raises `TrainingRefused` if there are none.
+    Those with `free_prices` alone, that open before ``until`` (UTC) where it is given. The version is resolved
+    once, so that candles arriving meanwhile change nothing. ``read`` may stand in for `CandleLake.read` of a
+    version, up to ``until``; it may leave out series that `asset_series` does not look into. Raises
+    `TrainingRefused` if there are none.
     """
     version = lake.version()
     if version is None:
         raise TrainingRefused("there are no candles in the lake: import or fetch some first")
-    found = lake.read(interval.name, version=version) if read is None else read(version)
+    found = lake.read(interval.name, until=until, version=version) if read is None else read(version)
     candles = asset_series(found, quotes, listings)
     if candles.is_empty():
         known = ", ".join(sorted({series.interval for series in lake.series()})) or "none at all"
-        raise TrainingRefused(f"version {version} of the lake has no {interval.name} candles; it has {known}")
+        raise TrainingRefused(
+            f"version {version} of the lake has no closed {interval.name} candles; it has {known}"
+        )
     free = free_prices(candles)
     if free.is_empty():
         raise TrainingRefused(

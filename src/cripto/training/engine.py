@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 import polars as pl
@@ -12,7 +13,7 @@ from cripto.domain.interval import Interval
 from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
 from cripto.training.dataset import Dataset, labelled_rows, read_candles
-from cripto.training.fitting import one_thread
+from cripto.training.fitting import one_thread, side_by_side
 from cripto.training.leaks import Builder
 
 __all__ = ["Engine", "LocalEngine", "Reading", "gathered"]
@@ -32,7 +33,14 @@ class Reading:
 class Engine(Protocol):
     """Reads candles, computes features and runs fits; which engine did moves no bit of a release."""
 
-    def read(self, lake: CandleLake, interval: Interval, quotes: Sequence[str], listings: Listings) -> Reading:
+    def read(
+        self,
+        lake: CandleLake,
+        interval: Interval,
+        quotes: Sequence[str],
+        listings: Listings,
+        until: datetime | None = None,
+    ) -> Reading:
         """The candles to train on; raises as `cripto.training.dataset.read_candles`."""
         ...
 
@@ -61,9 +69,16 @@ class LocalEngine:
 
     jobs: int = 1
 
-    def read(self, lake: CandleLake, interval: Interval, quotes: Sequence[str], listings: Listings) -> Reading:
+    def read(
+        self,
+        lake: CandleLake,
+        interval: Interval,
+        quotes: Sequence[str],
+        listings: Listings,
+        until: datetime | None = None,
+    ) -> Reading:
         """See `Engine.read`."""
-        return Reading(*read_candles(lake, interval, quotes, listings))
+        return Reading(*read_candles(lake, interval, quotes, listings, until=until))
 
     def label(self, reading: Reading, spec: FeatureSpec, interval: Interval, build: Builder) -> pl.DataFrame:
         """See `Engine.label`."""
@@ -77,7 +92,7 @@ class LocalEngine:
         done: Callable[[int], None],
     ) -> list[Result]:
         """See `Engine.run`."""
-        with one_thread(), ThreadPoolExecutor(self.jobs, "fit") as pool:
+        with one_thread(), side_by_side(), ThreadPoolExecutor(self.jobs, "fit") as pool:
             return gathered(pool, [pool.submit(work, dataset, task) for task in tasks], done)
 
 

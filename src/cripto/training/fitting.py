@@ -1,7 +1,8 @@
 """Fitting one model, to the same bits each time; and writing it down."""
 
 import io
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from cripto.training.dataset import Dataset
 from cripto.training.estimators import Recipe
 from cripto.training.targets import rises
 
-__all__ = ["FittedModel", "fit", "one_thread", "sample_rows"]
+__all__ = ["FittedModel", "fit", "one_thread", "sample_rows", "side_by_side"]
 
 _COMPRESSION = 3
 
@@ -78,6 +79,25 @@ def one_thread() -> AbstractContextManager[Any]:
 
     limits: AbstractContextManager[Any] = threadpoolctl.threadpool_limits(limits=1)
     return limits
+
+
+@contextmanager
+def side_by_side() -> Iterator[None]:
+    """Forests may be fitted and asked on several threads at once, while it lasts.
+
+    Around each tree scikit-learn empties and refills the warning filters, which the threads of a process share:
+    two forests at once warn of each other and lose the filters. What joblib has under the same names leaves them
+    alone.
+    """
+    import joblib
+    from sklearn.ensemble import _forest
+
+    before = _forest.Parallel, _forest.delayed
+    _forest.Parallel, _forest.delayed = joblib.Parallel, joblib.delayed
+    try:
+        yield
+    finally:
+        _forest.Parallel, _forest.delayed = before
 
 
 def _weight_name(estimator: Any) -> str:

@@ -20,6 +20,7 @@ from cripto.training.dataset import Dataset, dataset_of
 from cripto.training.engine import Engine, LocalEngine
 from cripto.training.final_fits import final_fits
 from cripto.training.leaks import Builder, refuse_miracles
+from cripto.training.not_closed import NotClosed, not_closed
 from cripto.training.novelty_fit import fit_novelty
 from cripto.training.page import page
 from cripto.training.plan import SEARCH, STAGES, Progress, TrainingPlan, TrainingResult, silent
@@ -29,7 +30,7 @@ from cripto.training.proofs import ground, prove
 from cripto.training.scores import evaluate, rows_of_folds
 from cripto.training.scores.reference import reference_of
 from cripto.training.search import rows_before, search
-from cripto.training.served import earlier_predictions, fit_numbers, served, together
+from cripto.training.served import Walk, earlier_predictions, fit_numbers, served, together
 from cripto.training.targets import HORIZON, rises
 from cripto.training.walk_forward import Fold, out_of_fold, walk_forward
 
@@ -58,8 +59,9 @@ def train(
 ) -> TrainingResult:
     """Score the five models walking forward through the lake's candles, fit them on all rows and publish.
 
-    ``listings`` say in which quotes an asset is not traded any more. ``engine`` says where the work is done, on
-    ``plan.jobs`` threads here if not said.
+    ``listings`` say in which quotes an asset is not traded any more. Candles that close after ``clock``'s now are
+    left out, and told in the manifest. ``engine`` says where the work is done, on ``plan.jobs`` threads here if
+    not said.
 
     Equal candles, seed, code and machine give equal ONNX digests and joblib bytes. Nothing is written before
     everything is proven, and the manifest is written last: a run killed anywhere leaves no half release. A plan
@@ -78,9 +80,10 @@ def train(
     standing = look(plan.interval, default_interval)
     report(_CANDLES, 0, 1)
     engine = engine or LocalEngine(plan.jobs)
-    reading = engine.read(lake, interval, plan.quotes, listings)
+    now = clock.now()
+    reading = engine.read(lake, interval, plan.quotes, listings, interval.floor(now))
     candles = reading.candles
-    described = _describe(candles, reading.version)
+    described = _describe(candles, reading.version, not_closed(lake, interval, now, reading.version))
     report(_CANDLES, 1, 1)
 
     report(_FEATURES, 0, 1)
@@ -112,6 +115,7 @@ def train(
     predictions = out_of_fold(plan.recipes, dataset, folds, plan.seed, engine, told(_FOLDS))
     report(_SCORES, 0, 1)
     walked = served(dataset, predictions, earlier)
+    walk = Walk(plan.recipes, dataset, interval, plan.seed, predictions, earlier, walked)
     numbers = fit_numbers(dataset, together(predictions, earlier))
     evaluation = evaluate(
         rows_of_folds(dataset, walked.predictions, interval, walked.half_widths), plan.seed, plan.fee
@@ -133,36 +137,12 @@ def train(
     conversions = converted(joblibs)
     report(_CONVERSION, 1, 1)
 
-    proofs = prove(
-        grounded,
-        plan.recipes,
-        dataset,
-        predictions,
-        earlier,
-        walked,
-        fitted,
-        conversions,
-        converted,
-        interval,
-        plan.seed,
-        told(_PROOFS),
-    )
+    proofs = prove(grounded, walk, fitted, conversions, converted, told(_PROOFS))
 
     report(_CHALLENGE, 0, 1)
     compared = None
     if champion is not None:
-        compared = challenge(
-            champion,
-            plan.recipes,
-            dataset,
-            predictions,
-            earlier,
-            metrics,
-            interval,
-            plan.seed,
-            engine,
-            told(_CHALLENGE),
-        )
+        compared = challenge(champion, walk, metrics, engine, told(_CHALLENGE))
     if compared is None or compared.models is None:
         report(_CHALLENGE, 1, 1)
 
@@ -219,14 +199,15 @@ def train(
     return TrainingResult(manifest, promoted, reason, compared)
 
 
-def _describe(candles: pl.DataFrame, version: int) -> dict[str, Any]:
-    return {
+def _describe(candles: pl.DataFrame, version: int, left_out: NotClosed) -> dict[str, Any]:
+    described = {
         "version": version,
         "rows": len(candles),
         "first": rfc3339(candles["time"].min()),  # type: ignore[arg-type]
         "last": rfc3339(candles["time"].max()),  # type: ignore[arg-type]
         "sources": candles["source"].unique().sort().to_list(),
     }
+    return {**described, "not_closed": left_out.to_json()} if left_out else described
 
 
 def _newest(folds: tuple[Fold, ...]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from cripto.training.estimators import Recipe
 from cripto.training.final_fits import FinalFit, final_fits
 from cripto.training.fitting import fit
 from cripto.training.leaks import Builder, listed, look_ahead
-from cripto.training.served import Served, served
+from cripto.training.served import Served, Walk, served
 from cripto.training.targets import HORIZON
 from cripto.training.walk_forward import Fold, Predictions
 from cripto.training.warm_up import warm_up
@@ -86,58 +86,40 @@ def ground(
 
 def prove(
     grounded: Ground,
-    recipes: Mapping[str, Recipe],
-    dataset: Dataset,
-    predictions: Predictions,
-    earlier: Predictions | None,
-    walked: Served,
+    walk: Walk,
     fitted: Mapping[str, FinalFit],
     conversions: Mapping[str, Conversion],
     again: Callable[[Mapping[str, bytes]], Mapping[str, Conversion]],
-    interval: Interval,
-    seed: int,
     report: Callable[[int, int], None],
 ) -> Proofs:
     """Prove that forecasts know nothing of later candles, and that all of it done again gives the same files.
 
-    ``predictions``, ``earlier`` and ``walked`` are the walk-forward's, ``fitted`` and ``conversions`` the files to
-    be published; ``again`` converts files as they were converted. ``report`` hears how many steps are done. Raises
-    `TrainingRefused` naming the models that are not the same.
+    ``fitted`` and ``conversions`` are the files to be published; ``again`` converts files as they were converted.
+    ``report`` hears how many steps are done. Raises `TrainingRefused` naming the models that are not the same.
     """
-    total = 2 * len(recipes) + 1
+    models = len(walk.recipes)
+    total = 2 * models + 1
     report(0, total)
-    ahead = cut_again(
-        grounded, recipes, dataset, predictions, earlier, walked, interval, seed, lambda done: report(done, total)
-    )
+    ahead = cut_again(grounded, walk, lambda done: report(done, total))
     same = fit_again(
-        recipes,
-        dataset,
+        walk.recipes,
+        walk.dataset,
         fitted,
         conversions,
         again,
-        seed,
-        lambda done: report(len(recipes) + done, total),
+        walk.seed,
+        lambda done: report(models + done, total),
     )
     return Proofs(grounded.look_ahead, ahead, grounded.warm_up, same)
 
 
-def cut_again(
-    grounded: Ground,
-    recipes: Mapping[str, Recipe],
-    dataset: Dataset,
-    predictions: Predictions,
-    earlier: Predictions | None,
-    walked: Served,
-    interval: Interval,
-    seed: int,
-    done: Callable[[int], None],
-) -> ForecastsAhead:
+def cut_again(grounded: Ground, walk: Walk, done: Callable[[int], None]) -> ForecastsAhead:
     """Fit the ground's fold again on the rows known at its cut, and compare all that it says of test rows.
 
     Models' raw numbers, calibrated probabilities and half widths of ranges, bit for bit. ``done`` hears how many
     models are.
     """
-    known, fold = grounded.known, grounded.fold
+    known, fold, dataset, walked = grounded.known, grounded.fold, walk.dataset, walk.served
     # `ground` has shown these rows to be what the cut candles give, so they need not be built again
     early = replace(
         dataset,
@@ -151,17 +133,17 @@ def cut_again(
     late = fold.test.stop - known
     block = np.concatenate([dataset.features[cut.test], np.repeat(dataset.features[known - 1 : known], late, 0)])
     asked = replace(dataset, features=block)
-    tasks = [_CutTask(name, recipe, cut.train, asked, seed) for name, recipe in recipes.items()]
+    tasks = [_CutTask(name, recipe, cut.train, asked, walk.seed) for name, recipe in walk.recipes.items()]
     told = LocalEngine(1).run(_fit_and_ask, tasks, early, done)
-    values = {name: column[:known].copy() for name, column in predictions.values.items()}
+    values = {name: column[:known].copy() for name, column in walk.predictions.values.items()}
     for task, said in zip(tasks, told, strict=True):
         values[task.name][cut.test] = said[: known - fold.test.start]
-    before = None if earlier is None else _until(earlier, known)
-    again = served(early, Predictions((cut,), predictions.fold[:known], values), before)
+    before = None if walk.earlier is None else _until(walk.earlier, known)
+    again = served(early, Predictions((cut,), walk.predictions.fold[:known], values), before)
     wrong = [
         name
-        for name in recipes
-        if not _same(values[name][cut.test], predictions.values[name][cut.test])
+        for name in walk.recipes
+        if not _same(values[name][cut.test], walk.predictions.values[name][cut.test])
         or not _same(again.predictions.values[name][cut.test], walked.predictions.values[name][cut.test])
         or not _same_widths(name, again, walked, cut.test)
     ]
@@ -172,10 +154,10 @@ def cut_again(
             " another kind than this one"
         )
     return ForecastsAhead(
-        cut=interval.close_of(grounded.opened),
+        cut=walk.interval.close_of(grounded.opened),
         known=known,
         fold=fold.number,
-        models=len(recipes),
+        models=len(walk.recipes),
         rows=cut.test.stop - cut.test.start,
     )
 

@@ -1,7 +1,7 @@
 """Whether enough candles are new for training again to be worth its while."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
 from cripto.market.selection import asset_series
 from cripto.registry import ReleaseRegistry
+from cripto.training.not_closed import NotClosed, not_closed
 
 __all__ = ["MOST_READ", "NewCandles", "new_candles"]
 
@@ -30,13 +31,14 @@ class NewCandles:
     """How many candle times are ``new`` since the candles of ``newest``, the release that knew the latest ones.
 
     ``since`` is the open (UTC) of that release's last candle. Both are ``None``, and ``new`` too, where there is
-    no release or it does not tell: then nothing keeps from training.
+    no release or it does not tell: then nothing keeps from training. ``left_out`` have not closed, nor count.
     """
 
     needed: int
     new: int | None = None
     newest: ReleaseVersion | None = None
     since: datetime | None = None
+    left_out: NotClosed = field(default_factory=NotClosed)
 
     @property
     def enough(self) -> bool:
@@ -46,9 +48,10 @@ class NewCandles:
     def __str__(self) -> str:
         if self.newest is None or self.since is None:
             return "there is no release that tells its candles"
+        left_out = f"; {self.left_out}" if self.left_out else ""
         return (
             f"{self.new} candle times closed since those of release {self.newest}, whose last opened"
-            f" {rfc3339(self.since)}; {self.needed} are asked for"
+            f" {rfc3339(self.since)}; {self.needed} are asked for{left_out}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -58,6 +61,7 @@ class NewCandles:
             "new": self.new,
             "newest": None if self.newest is None else str(self.newest),
             "since": None if self.since is None else rfc3339(self.since),
+            "not_closed": self.left_out.to_json(),
         }
 
 
@@ -68,6 +72,7 @@ def new_candles(
     default_interval: str,
     quotes: Sequence[str],
     needed: int,
+    now: datetime,
     listings: Listings | None = None,
 ) -> NewCandles:
     """Count the candle times of ``interval`` in the lake after those of the interval's newest release.
@@ -76,20 +81,24 @@ def new_candles(
     looked for among the `MOST_READ` highest versions of the store and the promoted release, and further down only
     where those hold none of the interval. A release that cannot be read is passed over, promoted or not makes no
     difference: what was found worse is not tried again on the same candles. Times count, not candles, so a new
-    coin's whole past is nothing new. Raises `InvalidInput` for fewer than 1 ``needed``.
+    coin's whole past is nothing new. What closes after ``now`` (UTC) is not counted, and a release that was
+    trained on such candles does not tell its own. Raises `InvalidInput` for fewer than 1 ``needed``.
     """
     if needed < 1:
         raise InvalidInput(f"at least one new candle is asked for, not {needed}")
-    manifest = _newest(registry, interval, default_interval)
-    since = None if manifest is None else _last_candle(manifest)
+    until = interval.floor(now)
+    manifest = _newest(registry, interval, default_interval, until)
+    since = None if manifest is None else _last_candle(manifest, until)
     if manifest is None or since is None:
         return NewCandles(needed)
-    found = lake.read(interval.name, since=since)
+    found = lake.read(interval.name, since=since, until=until)
     times = asset_series(found, quotes, listings or Listings()).filter(pl.col("time") > since)["time"]
-    return NewCandles(needed, times.n_unique(), manifest.release, since)
+    return NewCandles(needed, times.n_unique(), manifest.release, since, not_closed(lake, interval, now))
 
 
-def _newest(registry: ReleaseRegistry, interval: Interval, default_interval: str) -> Manifest | None:
+def _newest(
+    registry: ReleaseRegistry, interval: Interval, default_interval: str, until: datetime
+) -> Manifest | None:
     found = [
         _of_interval(registry, version, interval) for version in _promoted(registry, interval, default_interval)
     ]
@@ -98,7 +107,9 @@ def _newest(registry: ReleaseRegistry, interval: Interval, default_interval: str
             break
         found.append(_of_interval(registry, version, interval))
     known = [manifest for manifest in found if manifest is not None]
-    return max(known, key=lambda manifest: (_last_candle(manifest) or _NEVER, manifest.release), default=None)
+    return max(
+        known, key=lambda manifest: (_last_candle(manifest, until) or _NEVER, manifest.release), default=None
+    )
 
 
 def _promoted(registry: ReleaseRegistry, interval: Interval, default_interval: str) -> list[ReleaseVersion]:
@@ -117,8 +128,10 @@ def _of_interval(registry: ReleaseRegistry, version: ReleaseVersion, interval: I
     return manifest if manifest.interval == interval.name else None
 
 
-def _last_candle(manifest: Manifest) -> datetime | None:
+def _last_candle(manifest: Manifest, until: datetime) -> datetime | None:
+    """The open of the last candle trained on; ``None`` where that is not told, or is not before ``until``."""
     try:
-        return parse_time(manifest.training["candles"]["last"])
+        last = parse_time(manifest.training["candles"]["last"])
     except (KeyError, TypeError, ValueError, InvalidInput):
         return None
+    return last if last < until else None

@@ -34,6 +34,7 @@ __all__ = [
     "MOST_ROWS",
     "Numbers",
     "Served",
+    "Walk",
     "earlier_predictions",
     "fit_numbers",
     "served",
@@ -84,6 +85,22 @@ class Served:
     predictions: Predictions
     half_widths: Mapping[str, Floats]
     numbers: Mapping[int, Numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A run's walk forward: what was fitted on what, and what came of it.
+
+    ``predictions`` are the raw out-of-fold ones, ``earlier`` those of `earlier_predictions`.
+    """
+
+    recipes: Mapping[str, Recipe]
+    dataset: Dataset
+    interval: Interval
+    seed: int
+    predictions: Predictions
+    earlier: Predictions | None
+    served: Served
 
 
 def earlier_predictions(

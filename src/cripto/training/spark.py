@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -25,6 +27,7 @@ from cripto.errors import OperatorError
 from cripto.market.lake import CandleLake
 from cripto.market.listings import Listings
 from cripto.market.schema import sorted_by
+from cripto.training._fingerprint import Fingerprint, fingerprint, refuse_unlike
 from cripto.training._spark_tables import BROADCAST_BYTES, candles_of, frame_of, packed, rows_of, unpacked
 from cripto.training._spark_words import (
     CANDLE_FIELDS,
@@ -101,10 +104,14 @@ def spark_session(master: str | None, settings: Mapping[str, str] | None = None)
 
 
 class SparkEngine:
-    """Where ``session`` computes. One run at a time; see `cripto.training.engine.Engine` for each method."""
+    """Where ``session`` computes. One run at a time; see `cripto.training.engine.Engine` for each method.
 
-    def __init__(self, session: Any) -> None:
+    ``print_of`` tells machines apart that would fit other bits.
+    """
+
+    def __init__(self, session: Any, print_of: Callable[[], Fingerprint] = fingerprint) -> None:
         self._session = session
+        self._print_of = print_of
         self._context = session.sparkContext
         self._sent: tuple[Dataset, Any] | None = None
         # the frames that cross do so as Arrow's columns
@@ -112,7 +119,14 @@ class SparkEngine:
         session.conf.set("spark.sql.execution.arrow.pyspark.fallback.enabled", "false")
         session.conf.set("spark.sql.session.timeZone", "UTC")
 
-    def read(self, lake: CandleLake, interval: Interval, quotes: Sequence[str], listings: Listings) -> Reading:
+    def read(
+        self,
+        lake: CandleLake,
+        interval: Interval,
+        quotes: Sequence[str],
+        listings: Listings,
+        until: datetime | None = None,
+    ) -> Reading:
         """See `Engine.read`; where Spark cannot read the lake's files, the lake does."""
 
         def of_version(version: int) -> pl.DataFrame:
@@ -122,13 +136,13 @@ class SparkEngine:
             if paths is not None:
                 try:
                     with _told(), _quiet():
-                        return self._read(paths, interval, quotes, listings)
+                        return self._read(paths, interval, quotes, listings, until)
                 except OperatorError as error:
                     reason = str(error)
             _LOG.warning("the lake is read without Spark: %s", reason)
-            return lake.read(interval.name, version=version)
+            return lake.read(interval.name, until=until, version=version)
 
-        return Reading(*read_candles(lake, interval, quotes, listings, of_version))
+        return Reading(*read_candles(lake, interval, quotes, listings, of_version, until))
 
     def label(self, reading: Reading, spec: FeatureSpec, interval: Interval, build: Builder) -> pl.DataFrame:
         """See `Engine.label`: one asset at a time, in whichever process has it."""
@@ -159,15 +173,21 @@ class SparkEngine:
         dataset: Dataset,
         done: Callable[[int], None],
     ) -> list[Result]:
-        """See `Engine.run`: a job of one task each, in their order, all of them waiting at once."""
+        """See `Engine.run`: a job of one task each, in their order, all of them waiting at once.
+
+        Before a process of an executor does its first, it is held against this one: raises `TrainingRefused` where
+        the proofs, which fit again here, would find other bits.
+        """
         from pyspark import inheritable_thread_target
 
+        alike = partial(refuse_unlike, self._print_of(), self._print_of)
         shared, group = self._broadcast(dataset), f"cripto-{next(_GROUPS)}"
 
         def remote(task: Task) -> Result:
             self._context.setJobGroup(group, f"{work.__name__} {getattr(task, 'name', '')}".strip(), True)
+            one = self._context.range(1, numSlices=1)
             with _told():
-                told = self._context.range(1, numSlices=1).map(lambda _: _outcome(shared, work, task)).collect()[0]
+                told = one.map(lambda _: _outcome(shared, alike, work, task)).collect()[0]
             if isinstance(told, Failure):
                 raise told.error()
             result: Result = told
@@ -179,11 +199,18 @@ class SparkEngine:
             return gathered(pool, futures, done, stop=lambda: self._context.cancelJobGroup(group))
 
     def _read(
-        self, paths: Sequence[str], interval: Interval, quotes: Sequence[str], listings: Listings
+        self,
+        paths: Sequence[str],
+        interval: Interval,
+        quotes: Sequence[str],
+        listings: Listings,
+        until: datetime | None,
     ) -> pl.DataFrame:
         from pyspark.sql import functions
 
         candles = self._session.read.schema(CANDLE_FIELDS.format(time="timestamp")).parquet(*paths)
+        if until is not None:
+            candles = candles.filter(functions.col("time") < functions.lit(until))
         candles = candles.withColumns(
             {"time": functions.unix_micros("time"), "interval": functions.lit(interval.name)}
         ).select(*CANDLE_COLUMNS)
@@ -220,10 +247,13 @@ class SparkEngine:
         return shared
 
 
-def _outcome(shared: Any, work: Callable[[Dataset, Task], Result], task: Task) -> "Result | Failure":
+def _outcome(
+    shared: Any, alike: Callable[[], None], work: Callable[[Dataset, Task], Result], task: Task
+) -> "Result | Failure":
     """On an executor: what comes of one task. A failure is told once, not tried again."""
     try:
         with one_thread():
+            alike()
             return work(unpacked(shared.value), task)
     except Exception as error:
         return Failure.of(error)

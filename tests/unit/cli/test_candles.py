@@ -45,6 +45,13 @@ def test_a_broken_row_is_named_with_its_rule_and_the_good_ones_arrive(
     assert open_lake(store).read("1d").height == 179
 
 
+def test_a_multiple_is_said_to_be_written_as_its_coin(cripto: Command, store: str, tmp_path: Path) -> None:
+    random_walk(["1000SATS"], 9).write_csv(tmp_path / "sats.csv")
+    result = cripto("candles", "import", tmp_path / "sats.csv")
+    assert "1000SATS is 1000 SATS: written as SATS" in result.out
+    assert set(open_lake(store).read("1d")["symbol"]) == {"SATS"}
+
+
 def test_an_unusable_file_is_refused_and_the_others_are_imported(
     cripto: Command, store: str, candles: Path, tmp_path: Path
 ) -> None:

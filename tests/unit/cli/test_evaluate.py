@@ -58,6 +58,12 @@ def test_promoted_release_is_scored_on_the_stores_newer_candles(cripto: Command,
         assert model["intervals"]["skill"][0] < model["skill"] < model["intervals"]["skill"][1]
 
 
+def test_candles_of_the_store_that_have_not_closed_are_not_scored(cripto: Command, trained: str) -> None:
+    open_lake(trained).upsert(random_walk(["NEW"], 100, start=START + timedelta(days=99_999)))
+    report = json.loads(cripto("evaluate", "--json").out)
+    assert report["groups"]["new assets, later"] == 0
+
+
 def test_file_is_scored_and_says_which_rows_are_which(cripto: Command, trained: str, file: Path) -> None:
     result = cripto("evaluate", "--candles", file, "--release", RELEASE, "--json")
     assert result.code == 0, result.err

@@ -41,7 +41,14 @@ def test_too_few_new_candles_are_told_to_programs_too(cripto: Command, known: st
         "new": 3,
         "newest": "20250729-2130",
         "since": rfc3339(START + timedelta(days=116)),
+        "not_closed": {"candles": 0, "assets": []},
     }
+
+
+def test_candles_that_have_not_closed_are_told_and_keep_from_nothing(cripto: Command, known: str) -> None:
+    open_lake(known).upsert(random_walk(["ETH"], 9, start=START + timedelta(days=99_999)))
+    told = json.loads(cripto("train", "--if-new", "4", "--json").out)["new_candles"]
+    assert (told["new"], told["not_closed"]) == (3, {"candles": 9, "assets": ["ETH"]})
 
 
 def test_enough_new_candles_are_trained_on(cripto: Command, known: str) -> None:

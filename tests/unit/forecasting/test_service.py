@@ -19,7 +19,7 @@ from cripto.errors import (
 from cripto.features import default_spec, spec_of
 from cripto.forecasting.service import PredictionService
 from cripto.registry import ReleaseRegistry
-from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, VERSION, House, candles, constant_onnx, draft
+from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, VERSION, House, candles, draft
 
 LATER = "20250801-0000"
 
@@ -150,36 +150,6 @@ def test_a_new_release_is_swapped_in_by_a_refresh() -> None:
     assert house.service.status().computations == 2
 
 
-def test_a_refused_release_leaves_the_old_one_and_is_not_fetched_again() -> None:
-    house = House("BTC")
-    house.service.load()
-    house.registry.publish(draft(LATER, models={"regressor_rf": constant_onnx("regressor_rf", float("nan"))}))
-    house.service.refresh()
-    assert release_of(house.service.answer("BTC").body) == VERSION
-    status = house.service.status()
-    assert [refusal.release for refusal in status.refused] == [LATER]
-    assert "regressor_rf" in status.refused[0].reason
-    for entry in house.store.list(f"models/releases/{LATER}/"):
-        if entry.key.endswith(".onnx"):
-            house.store.delete(entry.key)
-    house.service.refresh()
-    # had it been read again, the reason would be a missing file
-    assert "not finite" in house.service.status().refused[0].reason
-    with pytest.raises(ReleaseRefused, match="missing"):
-        house.service.load()
-    assert release_of(house.service.answer("BTC").body) == VERSION
-
-
-def test_a_refusal_is_forgotten_when_the_release_is_taken_up_after_all() -> None:
-    house = House("BTC")
-    house.registry.fault = ReleaseRefused(VERSION, "a moment's weakness")
-    house.service.refresh()
-    house.registry.fault = None
-    assert house.service.status().refused
-    house.service.load()
-    assert house.service.status().refused == ()
-
-
 def test_a_release_of_another_interval_is_refused() -> None:
     house = House("BTC", publish=False)
     house.registry.publish(draft(interval="1h"))
@@ -277,47 +247,6 @@ def test_a_clock_behind_the_candles_makes_no_negative_age() -> None:
     state = house.service.status().candles
     assert (state.newest_age, state.behind, state.stale) == (0.0, 0, False)
     assert json.loads(house.service.answer("BTC").body)["dados"]["situacao"] == "atual"
-
-
-def test_a_refused_release_is_looked_at_again_now_and_then_and_at_once_where_none_is_served() -> None:
-    house = House("BTC")
-    house.registry.fault = ReleaseRefused(VERSION, "a read that ended early")
-    house.service.refresh()
-    house.registry.fault = None
-    assert house.service.refresh().release is not None
-
-    later = house.registry.publish(draft(LATER))
-    path = next(entry.onnx.path for entry in later.models)
-    whole = house.store.get(path).data
-    house.store.put(path, whole[:-1])
-    house.service.refresh()
-    house.store.put(path, whole)
-    assert release_of(house.service.answer("BTC").body) == VERSION
-    for _ in range(10):
-        house.service.refresh()
-    assert release_of(house.service.answer("BTC").body) == LATER
-
-
-def test_a_refused_pointer_is_forgotten_once_it_can_be_followed_again() -> None:
-    house = House("BTC")
-    house.service.load()
-    house.registry.fault = ReleaseRefused("models/channels/production.json", "it is not signed")
-    house.service.refresh()
-    assert [item.release for item in house.service.status().refused] == ["models/channels/production.json"]
-    house.registry.fault = None
-    house.service.refresh()
-    assert house.service.status().refused == ()
-
-
-def test_a_release_that_fails_on_an_asset_which_the_one_before_it_answers_is_refused() -> None:
-    house = House("BTC", "ETH")
-    house.service.load()
-    price = constant_onnx("regressor_rf", 800.0)  # finite, and no price comes of it
-    house.registry.publish(draft(LATER, models={"regressor_rf": price}))
-    house.service.refresh()
-    assert release_of(house.service.answer("BTC").body) == VERSION
-    (refusal,) = house.service.status().refused
-    assert (refusal.release, "not a price" in refusal.reason) == (LATER, True)
 
 
 def test_a_release_waits_for_candles_it_looks_back_on_and_the_old_one_answers_meanwhile() -> None:

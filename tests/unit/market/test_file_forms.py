@@ -92,7 +92,7 @@ def test_a_common_layout_is_understood(desk: Desk, layout: str) -> None:
         (["WBTC", "STETH"], [("STETH", "USDT"), ("WBTC", "USDT")]),
         (["BTC", "TUSD"], [("BTC", "USDT"), ("TUSD", "USDT")]),
         (["TUSD"], [("TUSD", "USDT")]),
-        (["1000PEPEUSDC"], [("1000PEPE", "USDC")]),
+        (["1000PEPEUSDC"], [("PEPE", "USDC")]),
         (["BTCFDUSD"], [("BTC", "FDUSD")]),
     ],
 )

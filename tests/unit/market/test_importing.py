@@ -264,6 +264,7 @@ def test_the_report_is_json_and_says_it_all(desk: Desk) -> None:
         "updated": 0,
         "unchanged": 0,
         "version": 0,
+        "multiples": {},
         "symbols": ["BTC"],
         "first": "2024-01-01T00:00:00Z",
         "last": "2024-01-10T00:00:00Z",

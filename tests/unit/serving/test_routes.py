@@ -5,6 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from cripto.domain.model_name import MODEL_NAMES
+from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import StorageUnavailable
 from cripto.forecasting import Answer, Board, LoadedRelease, PredictionService
 from cripto.registry import ReleaseDraft
@@ -98,6 +99,18 @@ class TestHealth:
         value = client.get("/health").json()
         assert (value["status"], value["degraded"][0]["reason"]) == ("degraded", "release-recusada")
         assert client.get("/models").json()["refused"][0]["release"] == "20250801-0000"
+        assert "\ncripto_refused 1.0\n" in client.get("/metrics").text
+
+    def test_after_a_rollback_nothing_is_refused(self) -> None:
+        house = loaded()
+        house.registry.publish(refused())
+        house.service.refresh()
+        house.registry.promote(ReleaseVersion.parse(VERSION), "1d", house.clock)
+        house.service.refresh()
+        client = Client(application(house))
+        assert client.get("/health").json()["status"] == "healthy"
+        assert client.get("/models").json()["refused"] == []
+        assert "\ncripto_refused 0.0\n" in client.get("/metrics").text
 
 
 def refused() -> ReleaseDraft:

@@ -19,6 +19,7 @@ from cripto.storage import MemoryStore
 from cripto.training.challenge import Challenge, Champion, challenge, champion_of, compare, compare_walks
 from cripto.training.dataset import Dataset
 from cripto.training.engine import LocalEngine
+from cripto.training.served import Served, Walk
 from cripto.training.verdict import MINIMUM_DAYS
 from cripto.training.walk_forward import Predictions, out_of_fold, walk_forward
 from tests.doubles.candles import DAILY, START, random_walk
@@ -199,19 +200,23 @@ def test_champion_that_is_broken_or_tells_nothing_is_silent(store: MemoryStore, 
     assert "regressor_rf.onnx" in broken.silent
     untold = replace(broken, silent="it does not say")
     dataset = dataset_of(candles)
-    found = challenge(untold, QUICK, dataset, _nothing(dataset), None, scored(), DAILY, 0, LocalEngine(1), nobody)
+    found = challenge(untold, _walk(dataset, _nothing(dataset)), scored(), LocalEngine(1), nobody)
     assert not found.worse
     assert found.reason == (
         "not worse than 20260101-0000 walking forward (20260101-0000 cannot be asked: it does not say)"
     )
     low = scored(regressor_gbr=[-0.5, -0.4])
-    found = challenge(untold, QUICK, dataset, _nothing(dataset), None, low, DAILY, 0, LocalEngine(1), nobody)
+    found = challenge(untold, _walk(dataset, _nothing(dataset)), low, LocalEngine(1), nobody)
     assert found.worse, "its manifest is enough to compare the walks"
     assert "cannot be asked: it does not say" in found.reason
 
 
 def _nothing(dataset: Dataset) -> Predictions:
     return Predictions((), np.zeros(len(dataset), dtype=np.int64), {})
+
+
+def _walk(dataset: Dataset, predictions: Predictions) -> Walk:
+    return Walk(QUICK, dataset, DAILY, 0, predictions, None, Served(predictions, {}, {}))
 
 
 # the whole of it: real fits, on a secret that the challenger finds and the toy champion does not know
@@ -230,10 +235,7 @@ def walked(secret: pl.DataFrame) -> tuple[Dataset, Predictions]:
 
 
 def challenged(champion: Champion, walked: tuple[Dataset, Predictions], **intervals: Any) -> Challenge:
-    dataset, predictions = walked
-    return challenge(
-        champion, QUICK, dataset, predictions, None, scored(**intervals), DAILY, 0, LocalEngine(2), nobody
-    )
+    return challenge(champion, _walk(*walked), scored(**intervals), LocalEngine(2), nobody)
 
 
 def knowing(dataset: Dataset, last: datetime, share: float) -> Champion:

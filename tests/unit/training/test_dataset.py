@@ -124,7 +124,7 @@ def test_empty_lake_is_refused() -> None:
 
 
 def test_lake_without_the_interval_is_refused_with_what_it_has() -> None:
-    with pytest.raises(TrainingRefused, match="no 1h candles; it has 1d"):
+    with pytest.raises(TrainingRefused, match="no closed 1h candles; it has 1d"):
         read_candles(lake_of(random_walk(["BTC"], 10)), HOURLY, ["USDT"])
 
 

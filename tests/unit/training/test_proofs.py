@@ -21,8 +21,8 @@ from cripto.training.estimators import Recipe
 from cripto.training.final_fits import FinalFit, final_fits
 from cripto.training.leaks import Builder
 from cripto.training.proofs import HOW, Ground, cut_again, fit_again, ground
-from cripto.training.served import Served, earlier_predictions, served
-from cripto.training.walk_forward import Fold, Predictions, out_of_fold, walk_forward
+from cripto.training.served import Walk, earlier_predictions, served
+from cripto.training.walk_forward import Fold, out_of_fold, walk_forward
 from cripto.training.warm_up import warm_up
 from tests.doubles.candles import DAILY, random_walk
 from tests.unit.training.toys import QUICK, REMEMBERED, dataset_of, no_conversion, remembering
@@ -51,11 +51,12 @@ def folds(dataset: Dataset) -> tuple[Fold, ...]:
 
 
 @pytest.fixture(scope="module")
-def walk(dataset: Dataset, folds: tuple[Fold, ...]) -> tuple[Predictions, Predictions | None, Served]:
+def walk(dataset: Dataset, folds: tuple[Fold, ...]) -> Walk:
     engine = LocalEngine(2)
     earlier = earlier_predictions(QUICK, dataset, folds[0], DAILY, 3, engine, nobody)
     predictions = out_of_fold(QUICK, dataset, folds, 3, engine, nobody)
-    return predictions, earlier, served(dataset, predictions, earlier)
+    walked = served(dataset, predictions, earlier)
+    return Walk(QUICK, dataset, DAILY, 3, predictions, earlier, walked)
 
 
 @pytest.fixture(scope="module")
@@ -150,11 +151,9 @@ def test_no_row_is_nothing_to_warm_up() -> None:
     assert warm_up(random_walk(["NEW"], 30), SPEC, DAILY).rows == 0
 
 
-def test_forecasts_of_a_cut_fold_are_the_same(
-    grounded: Ground, dataset: Dataset, walk: tuple[Predictions, Predictions | None, Served]
-) -> None:
+def test_forecasts_of_a_cut_fold_are_the_same(grounded: Ground, walk: Walk) -> None:
     heard: list[int] = []
-    found = cut_again(grounded, QUICK, dataset, *walk, DAILY, 3, heard.append)
+    found = cut_again(grounded, walk, heard.append)
     assert found.models == len(MODEL_NAMES)
     assert found.rows == grounded.known - grounded.fold.test.start > 0
     assert found.known == grounded.known
@@ -172,18 +171,16 @@ def _peeks(recipe: Recipe, dataset: Dataset) -> Recipe:
 
 @pytest.mark.parametrize("name", ["regressor_rf", "classifier_rf"])
 def test_forecast_that_comes_out_otherwise_is_refused_and_the_model_named(
-    grounded: Ground, dataset: Dataset, walk: tuple[Predictions, Predictions | None, Served], name: str
+    grounded: Ground, walk: Walk, name: str
 ) -> None:
-    recipes = {**QUICK, name: _peeks(QUICK[name], dataset)}
+    recipes = {**QUICK, name: _peeks(QUICK[name], walk.dataset)}
     with pytest.raises(TrainingRefused, match=f"what {name} says of candles up to .* the future leaks in"):
-        cut_again(grounded, recipes, dataset, *walk, DAILY, 3, nobody)
+        cut_again(grounded, replace(walk, recipes=recipes), nobody)
 
 
 @pytest.mark.parametrize("what", ["calibrated", "ranges"])
-def test_numbers_of_a_fold_that_knew_later_rows_are_refused(
-    grounded: Ground, dataset: Dataset, walk: tuple[Predictions, Predictions | None, Served], what: str
-) -> None:
-    predictions, earlier, walked = walk
+def test_numbers_of_a_fold_that_knew_later_rows_are_refused(grounded: Ground, walk: Walk, what: str) -> None:
+    walked = walk.served
     values, widths = dict(walked.predictions.values), dict(walked.half_widths)
     if what == "calibrated":
         values["classifier_log"] = values["classifier_log"] + 1e-12
@@ -191,7 +188,7 @@ def test_numbers_of_a_fold_that_knew_later_rows_are_refused(
         widths["regressor_lin"] = np.full_like(widths["regressor_lin"], 0.5)
     changed = replace(walked, predictions=replace(walked.predictions, values=values), half_widths=widths)
     with pytest.raises(TrainingRefused, match="the future leaks in"):
-        cut_again(grounded, QUICK, dataset, predictions, earlier, changed, DAILY, 3, nobody)
+        cut_again(grounded, replace(walk, served=changed), nobody)
 
 
 def test_fitted_again_gives_the_digests_of_the_files(dataset: Dataset, fitted: dict[str, FinalFit]) -> None:

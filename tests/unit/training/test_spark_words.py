@@ -10,6 +10,7 @@ from cripto.errors import InvalidInput, ModelRefused, TrainingRefused
 from cripto.market.listings import Listings
 from cripto.market.selection import asset_series
 from cripto.training import _spark_tables
+from cripto.training._fingerprint import Fingerprint, refuse_unlike
 from cripto.training._spark_tables import packed, unpacked
 from cripto.training._spark_words import Failure, checked_master, is_local, reason_of, sources, wanted_series
 from tests.doubles.candles import random_walk
@@ -106,3 +107,10 @@ def test_a_dataset_too_large_to_send_is_refused_with_the_numbers(monkeypatch: py
     monkeypatch.setattr(_spark_tables, "BROADCAST_BYTES", 1000)
     with pytest.raises(TrainingRefused, match=f"{len(dataset)} rows of .* 1000 at most"):
         packed(dataset)
+
+
+def test_a_machine_of_another_kind_is_refused_by_both_names() -> None:
+    driver = Fingerprint("a1", "x86_64, for Zen")
+    refuse_unlike(driver, lambda: Fingerprint("a1", "x86_64, for Haswell"))
+    with pytest.raises(TrainingRefused, match=r"of another kind .*: aarch64; the driver is x86_64, for Zen"):
+        refuse_unlike(driver, lambda: Fingerprint("b2", "aarch64"))

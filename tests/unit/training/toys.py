@@ -2,21 +2,37 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cripto.domain.clock import FixedClock
 from cripto.domain.feature_spec import FeatureSpec
 from cripto.domain.interval import Interval
 from cripto.features import build_features, default_spec
 from cripto.market.lake import CandleLake, MemoryLake
+from cripto.registry import ReleaseRegistry
 from cripto.registry.convert import Conversion
+from cripto.storage import ObjectStore
+from cripto.training import TrainingPlan, TrainingResult, train
 from cripto.training.dataset import Dataset, build_dataset
 from cripto.training.estimators import RECIPES, Recipe
 from tests.doubles.candles import DAILY, random_walk
 
-__all__ = ["NOW", "QUICK", "REMEMBERED", "dataset_of", "lake_of", "momentum", "no_conversion", "remembering"]
+__all__ = [
+    "NOW",
+    "QUICK",
+    "REMEMBERED",
+    "dataset_of",
+    "lake_of",
+    "momentum",
+    "names",
+    "no_conversion",
+    "quickly",
+    "remembering",
+]
 
 REMEMBERED = default_spec().names[7]
 """The feature that `remembering` plants in."""
@@ -89,3 +105,32 @@ def remembering(candles: pl.DataFrame, spec: FeatureSpec, interval: Interval) ->
         .with_columns(pl.when(pl.col(REMEMBERED).is_not_null()).then(pl.col("average")).alias(REMEMBERED))
         .drop("average")
     )
+
+
+def quickly(
+    lake: CandleLake,
+    store: ObjectStore,
+    clock: FixedClock | None = None,
+    heard: list[tuple[str, int, int]] | None = None,
+    **plan: Any,
+) -> TrainingResult:
+    """What a run comes to with `QUICK` recipes and no graphs."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        if heard is not None:
+            heard.append((stage, done, total))
+
+    asked = TrainingPlan(**{"recipes": QUICK, **plan})
+    return train(
+        lake,
+        ReleaseRegistry(store),
+        asked,
+        clock or FixedClock(NOW),
+        report,
+        no_conversion,
+        draw=lambda _: b"a page",
+    )
+
+
+def names(store: ObjectStore, prefix: str = "") -> list[str]:
+    return [info.key for info in store.list(prefix)]
