@@ -14,6 +14,7 @@ from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import NoRelease, ReleaseRefused, StorageUnavailable, WriteConflict
 from cripto.registry import Channel, ReleaseRegistry, Trust, bare_files, read_bare
 from cripto.storage import ObjectStore, open_store
+from tests.conftest import BUCKETS
 from tests.doubles.keys import OURS, THEIRS
 from tests.doubles.releases import TOY_SPEC, fake_draft, publish_toy_release
 from tests.doubles.stores import FailingStore, WatchedStore
@@ -24,13 +25,13 @@ CLOCK = FixedClock(NOW)
 Opener = Callable[[], ObjectStore]
 
 
-@pytest.fixture(params=["s3_bucket", "radosgw_bucket"])
+@pytest.fixture(params=BUCKETS)
 def bucket(request: pytest.FixtureRequest) -> str:
     name: str = request.getfixturevalue(request.param)
     return name
 
 
-@pytest.fixture(params=["folder", "s3_bucket", "radosgw_bucket"])
+@pytest.fixture(params=["folder", *BUCKETS])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Opens the same empty store, each time anew, as another process would."""
     if request.param == "folder":

@@ -23,6 +23,7 @@ from cripto.errors import (
 )
 from cripto.market._delta_errors import translated
 from cripto.market.lake import DeltaLake, MemoryLake, open_lake
+from tests.conftest import BUCKETS
 from tests.doubles.candles import random_walk
 from tests.doubles.faulty_s3 import Fault, faulty_s3
 
@@ -108,7 +109,7 @@ for turn in range(4):
 """
 
 
-@pytest.mark.parametrize("where", ["folder", "s3_bucket", "radosgw_bucket"])
+@pytest.mark.parametrize("where", ["folder", *BUCKETS])
 def test_processes_that_upsert_lose_nothing_and_double_nothing(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
