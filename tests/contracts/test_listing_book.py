@@ -88,7 +88,7 @@ def test_updaters_at_once_lose_nothing(reopen: StoreFactory) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert failures == []
     known = ListingBook(reopen()).read()
     assert [item.exchange for item in known.of("BTC", "USDT")] == names

@@ -87,7 +87,7 @@ class Served(httpx.Client):
 
 
 @contextmanager
-def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 170) -> Iterator[Served]:
+def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 240) -> Iterator[Served]:
     """Run ``cripto NAME`` (up or serve), give a client once a release is loaded; ask it to stop afterwards."""
     port = free_port()
     log = cwd / f"{name}.log"
@@ -100,7 +100,7 @@ def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 17
             stderr=subprocess.STDOUT,
         )
     try:
-        with Served(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with Served(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
             client.pid = process.pid
             deadline = time.monotonic() + seconds
             while not _ready(client):
@@ -109,7 +109,7 @@ def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 17
                 time.sleep(0.1)
             yield client
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(120) == 0, log.read_text()
     finally:
         if process.poll() is None:
             process.kill()

@@ -75,7 +75,7 @@ def test_of_publishers_of_one_version_exactly_one_wins(opened: Opener) -> None:
 
     def publish(number: int) -> Manifest | None:
         registry = ReleaseRegistry(opened())
-        start.wait(30)
+        start.wait(120)
         try:
             return registry.publish(fake_draft(content=str(number)))
         except WriteConflict:
@@ -97,7 +97,7 @@ def test_of_two_promotions_of_the_same_pointer_exactly_one_wins(opened: Opener) 
 
     def wait(method: str, key: str) -> None:
         if method == "replace":
-            both_have_read.wait(30)
+            both_have_read.wait(120)
 
     def promote(version: ReleaseVersion) -> Channel | None:
         try:

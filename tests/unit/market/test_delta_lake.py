@@ -115,7 +115,7 @@ def test_processes_that_upsert_lose_nothing_and_double_nothing(
 ) -> None:
     url = tmp_path.as_uri() if where == "folder" else f"s3://{request.getfixturevalue(where)}"
     workers = [subprocess.Popen([sys.executable, "-c", UPSERT, url, str(seed)]) for seed in range(2)]
-    assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
+    assert [worker.wait(timeout=240) for worker in workers] == [0, 0]
     held = open_lake(url).read("1d")
     assert not held.select(CANDLE_KEY).is_duplicated().any()
     assert dict(held.group_by("symbol").len().iter_rows()) == {"BTC": 13, "OWN0": 13, "OWN1": 13}

@@ -137,7 +137,7 @@ def test_nothing_is_left_when_its_process_is_ended(
         assert process.stdout.readline() == b"started\n", log.read_text()
         assert running(tmp_path) == DAEMONS
         process.send_signal(how)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while running(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert running(tmp_path) == []
