@@ -87,7 +87,7 @@ class Served(httpx.Client):
 
 
 @contextmanager
-def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 240) -> Iterator[Served]:
+def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 480) -> Iterator[Served]:
     """Run ``cripto NAME`` (up or serve), give a client once a release is loaded; ask it to stop afterwards."""
     port = free_port()
     log = cwd / f"{name}.log"

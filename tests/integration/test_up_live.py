@@ -78,7 +78,7 @@ def started(env: Mapping[str, str], cwd: Path) -> Iterator[tuple[subprocess.Pope
                 except httpx.TransportError:
                     return False
 
-            until(ready, 240)
+            until(ready, 480)
             yield process, client
     finally:
         process.kill()

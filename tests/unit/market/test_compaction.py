@@ -215,7 +215,7 @@ lake.optimize()
 """
 
 
-@pytest.mark.parametrize("new_files", [1, 2, 3, 4])
+@pytest.mark.parametrize("new_files", [1, 4, *(pytest.param(count, marks=pytest.mark.slow) for count in (2, 3))])
 def test_an_optimization_killed_on_the_way_leaves_every_candle_and_can_be_repeated(
     lake: CandleLake, tmp_path: Path, new_files: int
 ) -> None:
