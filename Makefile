@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PORT ?= 8000
 VENV := .venv
 SBOM ?= dist
+# where this is set, each process compiles every library anew: 2 s before a server, a fetch or a training does anything
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON := $(VENV)/bin/python
 
 help: ## list the targets

@@ -17,6 +17,13 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 ROOT = Path(__file__).parent.parent
+PAGE = 100
+BUCKETS = (
+    pytest.param("radosgw_bucket", marks=pytest.mark.slow if missing_programs() else ()),
+    pytest.param("s3_bucket", marks=() if missing_programs() else pytest.mark.slow),
+)
+"""For what holds on every S3: the real server where it is installed, and with the slow tests the played one, which
+takes three times its time; without the real one the other way round."""
 REAL_CANDLES = Path(os.environ.get("REAL_CANDLES", ROOT.parent / "shared" / "data"))
 
 
@@ -63,14 +70,16 @@ def gap_file() -> Path:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """A moto server on 127.0.0.1; its URL."""
+    """A moto server on 127.0.0.1 that lists `PAGE` keys at once; its URL."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(PAGE))
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ PROGRAMS = ("buildah", "debootstrap")
 TARGETS = {"serve": "cripto-prediction-api", "jobs": "cripto-prediction-jobs"}
 TAG = "tried"
 _BASE = "localhost/cripto-base:bookworm"
-_SUITE = "bookworm"  # as in the name of the base that the Dockerfile pins
+MIRROR = "http://deb.debian.org/debian"
+SUITE = "bookworm"  # as in the name of the base that the Dockerfile pins
 _PACKAGES = "python3.11,python3-distutils,python3.11-venv,ca-certificates"
 _ENGINE = """[containers]
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
@@ -73,7 +74,7 @@ def _make_base(folder: Path) -> None:
         return
     root = folder / "base"
     shutil.rmtree(root, ignore_errors=True)
-    _run(folder, "debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, str(root))
+    _run(folder, "debootstrap", "--variant=minbase", f"--include={_PACKAGES}", SUITE, str(root), MIRROR)
     for name in ("python", "python3"):
         (root / "usr/bin" / name).unlink(missing_ok=True)
         (root / "usr/bin" / name).symlink_to("python3.11")

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ SOURCE = ROOT / "src" / "cripto"
 FILES = sorted(SOURCE.rglob("*.py"))
 CHILD = SOURCE / "registry" / "convert" / "child"
 HARD_CAP = 400
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def relative(path: Path) -> str:
@@ -32,7 +38,7 @@ def test_no_module_is_a_drawer(path: Path) -> None:
     "path", [path for path in FILES if path.stem not in {"__init__", "__main__"}], ids=relative
 )
 def test_public_means_listed(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     names = {
         target.id
         for node in tree.body
@@ -58,10 +64,10 @@ def test_only_the_conversion_child_unpickles(path: Path) -> None:
         "numpy.load",
         "np.load",
     }
-    found = calls(ast.parse(path.read_text())) & loaders
+    found = calls(parsed(path)) & loaders
     imported = {
         f"{node.module}.{alias.name}"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     } & loaders
@@ -71,14 +77,14 @@ def test_only_the_conversion_child_unpickles(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_time_and_environment_come_from_their_one_place(path: Path) -> None:
-    found = calls(ast.parse(path.read_text())) & {"datetime.now", "datetime.utcnow", "time.time", "datetime.today"}
+    found = calls(parsed(path)) & {"datetime.now", "datetime.utcnow", "time.time", "datetime.today"}
     if path not in {SOURCE / "domain" / "clock.py", SOURCE / "storage" / "memory.py"}:
         assert not found
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_pyspark_is_imported_inside_functions_of_its_one_module(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     everywhere = [node for node in ast.walk(tree) if "pyspark" in imports(node)]
     at_module_level = [node for node in tree.body if "pyspark" in imports(node)]
     assert not at_module_level
@@ -132,7 +138,7 @@ def test_importing_any_module_does_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_no_module_reads_the_environment_while_it_is_imported(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     inside = {
         id(child)
         for node in ast.walk(tree)

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from cripto.errors import InvalidInput
 from cripto.market.lake import CandleLake, MemoryLake, Upsert, open_lake
 from cripto.market.schema import CANDLE_SCHEMA
+from tests.conftest import BUCKETS
 from tests.doubles.candles import DAILY, HOURLY, START, random_walk
 
 STEPS = {"1d": DAILY.step, "1h": HOURLY.step}
@@ -20,7 +21,7 @@ LakeFactory = Callable[[], CandleLake]
 """Opens the same lake again, as another process would."""
 
 
-@pytest.fixture(params=["memory", "folder", "s3_bucket", "radosgw_bucket"])
+@pytest.fixture(params=["memory", "folder", *BUCKETS])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> LakeFactory:
     if request.param == "memory":
         memory = MemoryLake()
@@ -114,8 +115,8 @@ def test_symbols_restrict_what_is_read(lake: CandleLake) -> None:
 
 def test_times_restrict_what_is_read_from_one_to_before_the_other(lake: CandleLake) -> None:
     candles = random_walk(["BTC", "ETH"], 10)
-    for part in candles.partition_by("time"):
-        lake.upsert(part)
+    for days in ([0, 1], [2, 3], [4, 5, 6], [7, 8, 9]):
+        lake.upsert(candles.filter(pl.col("time").is_in([START + day * DAILY.step for day in days])))
     third, sixth = START + timedelta(days=3), START + timedelta(days=6)
     inside = (pl.col("time") >= third) & (pl.col("time") < sixth)
     assert_frame_equal(lake.read("1d", since=third, until=sixth), candles.filter(inside))
@@ -278,12 +279,12 @@ def test_a_frame_that_is_not_candles_is_refused_whole(lake: CandleLake, case: st
 
 def test_an_optimized_lake_holds_the_same_candles_and_the_second_time_nothing_is_new(lake: CandleLake) -> None:
     assert lake.optimize().version is None
-    candles = pl.concat([random_walk(["BTC", "ETH"], 12), random_walk(["BTC"], 12, HOURLY)])
+    candles = pl.concat([random_walk(["BTC", "ETH"], 6), random_walk(["BTC"], 6, HOURLY)])
     versions = [
         lake.upsert(
             candles.filter(pl.col("time") < START + count * pl.col("interval").replace_strict(STEPS))
         ).version
-        for count in range(1, 13)
+        for count in range(1, 7)
     ]
     revised = candles.with_columns(volume=pl.when(pl.col("time") == START).then(7.5).otherwise("volume"))
     lake.upsert(revised)
@@ -301,7 +302,7 @@ def test_an_optimized_lake_holds_the_same_candles_and_the_second_time_nothing_is
     again = lake.optimize()
     assert (again.files_before, again.files, again.version) == (done.files, done.files, done.version)
     assert lake.upsert(revised).unchanged == revised.height
-    assert lake.upsert(random_walk(["BTC"], 13)).inserted == 1
+    assert lake.upsert(random_walk(["BTC"], 7)).inserted == 1
 
 
 def test_files_are_kept_for_a_week_at_least(lake: CandleLake) -> None:

@@ -1,4 +1,4 @@
-"""One suite for the book of listings in every store: memory, a folder, S3 as moto plays it."""
+"""One suite for the book of listings in every store: memory, a folder, S3 as moto plays it, a real S3 server."""
 
 import os
 import threading
@@ -14,6 +14,7 @@ from cripto.market.lake import open_lake
 from cripto.market.listings import LISTINGS_KEY, ListingBook, Listings
 from cripto.market.source import Pair
 from cripto.storage import LocalStore, MemoryStore, ObjectStore, open_store
+from tests.conftest import BUCKETS
 from tests.doubles.candles import random_walk
 from tests.doubles.stores import FailingStore, WatchedStore
 
@@ -22,7 +23,7 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 StoreFactory = Callable[[], ObjectStore]
 
 
-@pytest.fixture(params=["memory", "folder", "s3_bucket"])
+@pytest.fixture(params=["memory", "folder", *BUCKETS])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> StoreFactory:
     if request.param == "memory":
         memory = MemoryStore()
@@ -87,7 +88,7 @@ def test_updaters_at_once_lose_nothing(reopen: StoreFactory) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert failures == []
     known = ListingBook(reopen()).read()
     assert [item.exchange for item in known.of("BTC", "USDT")] == names
@@ -134,7 +135,7 @@ def test_a_writer_that_is_always_late_gives_up() -> None:
         ListingBook(WatchedStore(store, before), attempts=3).update(lists("binance", "BTC"))
 
 
-@pytest.mark.parametrize("kind", ["folder", "s3_bucket"])
+@pytest.mark.parametrize("kind", ["folder", *BUCKETS])
 def test_the_candle_table_beside_it_takes_no_notice(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:

@@ -5,16 +5,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 
 from cripto.errors import InvalidInput, ObjectNotFound, WriteConflict
 from cripto.storage import LocalStore, MemoryStore, ObjectStore, open_store
+from tests.conftest import PAGE
 
 StoreFactory = Callable[[], ObjectStore]
 """Makes another client of the same store, as another process would."""
 
 
-@pytest.fixture(params=["memory", "folder", "s3_bucket", "s3_bucket without prefix", "radosgw_bucket"])
+@pytest.fixture(
+    params=[
+        *("memory", "folder", "s3_bucket", "radosgw_bucket", "radosgw_bucket without prefix"),
+        pytest.param("s3_bucket without prefix", marks=pytest.mark.slow),
+    ]
+)
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> StoreFactory:
     if request.param == "memory":
         memory = MemoryStore()
@@ -165,10 +172,23 @@ def test_a_prefix_ends_at_a_slash(store: ObjectStore) -> None:
 
 
 def test_a_listing_goes_past_one_page(store: ObjectStore) -> None:
-    keys = [f"many/{number:04}" for number in range(1003)]
+    past_one_page(store, PAGE)
+
+
+@pytest.mark.slow
+def test_a_listing_of_a_real_server_goes_past_one_page(radosgw_bucket: str) -> None:
+    past_one_page(open_store(f"s3://{radosgw_bucket}"), 1000)
+
+
+def past_one_page(store: ObjectStore, size: int) -> None:
+    keys = [f"many/{number:04}" for number in range(size + 3)]
     for key in keys:
         store.put(key, b"")
     assert [item.key for item in store.list("many/")] == keys
+
+
+def test_a_page_of_the_played_server_is_as_short_as_that(s3_bucket: str) -> None:
+    assert boto3.Session().client("s3").list_objects_v2(Bucket=s3_bucket)["MaxKeys"] == PAGE
 
 
 MALFORMED = {

@@ -18,7 +18,7 @@ from cripto.cli.workers import DRAIN_SECONDS
 from cripto.market.lake import open_lake
 from cripto.market.sample import sample_candles
 from tests.conftest import ROOT, new_bucket
-from tests.doubles.containers import HARDENED, Container, Engine, limits, missing
+from tests.doubles.containers import HARDENED, Container, Engine, limits, missing, unreached
 from tests.doubles.processes import free_port
 from tools.image import build, image
 
@@ -34,6 +34,8 @@ def engine() -> Iterator[Engine]:
     if reason := missing():
         pytest.skip(reason)
     kept = os.environ.get("IMAGE_FOLDER")
+    if not kept and (reason := unreached()):
+        pytest.skip(reason)
     # conmon's sockets lie in it, and the path of a socket has to be short
     found = Engine(Path(kept or tempfile.mkdtemp(prefix="image-")).resolve())
     try:

@@ -1,10 +1,16 @@
 """What a build is given of the machine it runs on: what pip is told there, and nothing else."""
 
+import shutil
+import threading
 from configparser import RawConfigParser
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from tests.doubles.containers import unreached
+from tests.doubles.processes import free_port
 from tools.image import environment, image, pip_mounts
 
 
@@ -48,3 +54,24 @@ def test_everything_is_kept_in_the_folder(tmp_path: Path) -> None:
         f"{tmp_path}/storage.conf",
     }
     assert image("serve").split("/")[1].startswith("cripto-prediction-api:")
+
+
+@pytest.mark.skipif(shutil.which("wget") is None, reason="WGET MISSING: debootstrap comes with it")
+def test_a_mirror_that_cannot_be_reached_is_told_from_one_that_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    nobody = f"http://127.0.0.1:{free_port()}/debian"
+    assert unreached(nobody).startswith(f"IMAGES NOT TRIED: the mirror {nobody} cannot be reached")
+    release = tmp_path / "debian" / "dists" / "bookworm" / "Release"
+    release.parent.mkdir(parents=True)
+    release.touch()
+    with HTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            assert unreached(f"http://127.0.0.1:{server.server_port}/debian") == ""
+        finally:
+            server.shutdown()
+            thread.join()

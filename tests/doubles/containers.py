@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.image import PROGRAMS, environment
+from tools.image import MIRROR, PROGRAMS, SUITE, environment
 
-__all__ = ["HARDENED", "Container", "Engine", "limits", "missing"]
+__all__ = ["HARDENED", "Container", "Engine", "limits", "missing", "unreached"]
 
 _NEEDED = (*PROGRAMS, "podman", "runc", "catatonit")
 HARDENED = ("--read-only", "--read-only-tmpfs=false", "--tmpfs=/tmp", "--cap-drop=ALL")
@@ -30,6 +30,14 @@ def missing() -> str:
             f"IMAGES NOT TRIED: {', '.join(lacking)} missing; `make debian-image` installs what it takes (as root)"
         )
     return ""
+
+
+def unreached(mirror: str = MIRROR) -> str:
+    """Why no Debian can be made here, or nothing: asked as debootstrap asks, with the same proxies."""
+    ask = ["wget", "--quiet", "--tries=2", "--timeout=30", "--output-document=/dev/null"]
+    if subprocess.run([*ask, f"{mirror}/dists/{SUITE}/Release"], check=False).returncode == 0:
+        return ""
+    return f"IMAGES NOT TRIED: the mirror {mirror} cannot be reached, and without it there is no base"
 
 
 def limits(*, memory: str, cpus: str = "") -> tuple[str, ...]:

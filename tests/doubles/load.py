@@ -55,7 +55,7 @@ def constant_load(url: str, path: str, threads: int = 4) -> Iterator[Load]:
     load, stopping, lock = Load(), threading.Event(), threading.Lock()
 
     def ask() -> None:
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx.Client(base_url=url, timeout=120) as client:
             while not stopping.is_set():
                 try:
                     response = client.get(path)
@@ -75,4 +75,4 @@ def constant_load(url: str, path: str, threads: int = 4) -> Iterator[Load]:
     finally:
         stopping.set()
         for asker in askers:
-            asker.join(60)
+            asker.join(120)

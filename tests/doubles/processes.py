@@ -1,13 +1,14 @@
 """The command line as another process: run to its end, killed on the way, or serving until it is told to stop."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -53,12 +54,20 @@ def kill_once(due: Callable[[], bool], *args: str | Path, env: Mapping[str, str]
     return True
 
 
+_PORTS = range(15_000, 30_000)
+"""Below those that Linux gives to whoever does not ask for one: 32768 and more."""
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody else is given: no outgoing connection, and no other caller on this machine."""
+    for port in random.sample(_PORTS, len(_PORTS)):
+        # a name that this process holds until it ends; a socket of the port itself would be in its server's way
+        with socket.socket(socket.AF_UNIX) as claim, socket.socket() as listener, suppress(OSError):
+            claim.bind(f"\0cripto-test-port-{port}")
+            listener.bind(("", port))
+            claim.detach()
+            return port
+    raise AssertionError("every port is taken")
 
 
 UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
@@ -78,7 +87,7 @@ class Served(httpx.Client):
 
 
 @contextmanager
-def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 170) -> Iterator[Served]:
+def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 480) -> Iterator[Served]:
     """Run ``cripto NAME`` (up or serve), give a client once a release is loaded; ask it to stop afterwards."""
     port = free_port()
     log = cwd / f"{name}.log"
@@ -91,7 +100,7 @@ def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 17
             stderr=subprocess.STDOUT,
         )
     try:
-        with Served(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with Served(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
             client.pid = process.pid
             deadline = time.monotonic() + seconds
             while not _ready(client):
@@ -100,7 +109,7 @@ def serving(name: str, *, env: Mapping[str, str], cwd: Path, seconds: float = 17
                 time.sleep(0.1)
             yield client
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(120) == 0, log.read_text()
     finally:
         if process.poll() is None:
             process.kill()

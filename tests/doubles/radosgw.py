@@ -18,7 +18,8 @@ from tests.doubles.processes import free_port
 __all__ = ["Gateway", "missing_programs", "radosgw"]
 
 _PROGRAMS = ("ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin", "setpriv")
-_DEADLINE = 90.0
+_DEADLINE = 60.0
+_STARTS = 3
 _SETTINGS = """
 [global]
 fsid = {fsid}
@@ -77,18 +78,36 @@ def missing_programs() -> list[str]:
 
 @contextmanager
 def radosgw(folder: Path) -> Iterator[Gateway]:
-    """Run the server with its files in ``folder``, which must be empty; a second to start."""
+    """Run the server with its files in ``folder``, which must be empty; a second to start.
+
+    A daemon that dies while they start means a new start, in another folder of it and on other ports.
+    """
     with ExitStack() as ended:
-        cluster = _Cluster(folder, ended)
-        cluster.start_monitor()
-        cluster.start_storage()
-        yield cluster.start_gateway()
+        yield _started(folder, ended)
+
+
+def _started(folder: Path, ended: ExitStack) -> Gateway:
+    failures = []
+    for number in range(_STARTS):
+        attempt = folder / str(number)
+        attempt.mkdir()
+        with ExitStack() as begun:
+            try:
+                gateway = _Cluster(attempt, begun).start()
+            except (AssertionError, subprocess.TimeoutExpired) as failure:
+                failures.append(str(failure))
+            else:
+                ended.push(begun.pop_all())
+                return gateway
+    raise AssertionError("\n".join(failures))
 
 
 class _Cluster:
     def __init__(self, folder: Path, ended: ExitStack) -> None:
         self._folder = folder
         self._ended = ended
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._refusal = ""
         self._fsid = str(uuid.uuid4())
         self._monitor = free_port()
         for name in ("mon", "osd", "rgw"):
@@ -97,7 +116,12 @@ class _Cluster:
             _SETTINGS.format(fsid=self._fsid, folder=folder, monitor=self._monitor).lstrip()
         )
 
-    def start_monitor(self) -> None:
+    def start(self) -> Gateway:
+        self._start_monitor()
+        self._start_storage()
+        return self._start_gateway()
+
+    def _start_monitor(self) -> None:
         keyring, monmap = self._folder / "keyring", self._folder / "monmap"
         everything = [option for part in ("mon", "osd", "mgr") for option in ("--cap", part, "allow *")]
         address = f"[v1:127.0.0.1:{self._monitor}]"
@@ -109,28 +133,41 @@ class _Cluster:
         self._run("ceph-mon", "--mkfs", "-i", "a", "--monmap", monmap, "--keyring", keyring)
         self._start("ceph-mon", "-i", "a")
 
-    def start_storage(self) -> None:
+    def _start_storage(self) -> None:
         identity = str(uuid.uuid4())
-        self._run("ceph", "osd", "new", identity)
+        self._until(lambda: self._asked("osd", "new", identity) is not None)
         self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", identity)
-        # a daemon that asks before it has the monitor's map is told "wrong fsid", and ends: often the first one
-        self._until(self._storage_is_up, lambda: self._start("ceph-osd", "-i", "0"), starts=20)
+        # without the option it forgets the cluster's id until it has the monitor's map: if it speaks before,
+        # it is told "wrong fsid", and ends
+        self._start("ceph-osd", "-i", "0", "--no-mon-config")
+        self._until(self._storage_is_up)
 
     def _storage_is_up(self) -> bool:
-        return bool(json.loads(self._run("ceph", "osd", "stat", "--format", "json"))["num_up_osds"])
+        return bool(json.loads(self._asked("osd", "stat", "--format", "json") or "{}").get("num_up_osds"))
 
-    def start_gateway(self) -> Gateway:
+    def _start_gateway(self) -> Gateway:
         port = free_port()
         gateway = Gateway(f"http://127.0.0.1:{port}", "AKRADOSGW", uuid.uuid4().hex)
         # without it each answer of more than one part waits 40 ms for the acknowledgement of the first
         listen = f"--rgw-frontends=beast endpoint=127.0.0.1:{port} tcp_nodelay=1"
-        self._until(lambda: _answers(gateway.url), lambda: self._start("radosgw", "-n", "client.rgw.a", listen))
+        self._start("radosgw", "-n", "client.rgw.a", listen)
+        self._until(lambda: _answers(gateway.url))
         keys = ("--access-key", gateway.key_id, "--secret-key", gateway.secret)
         self._run("radosgw-admin", "user", "create", "--uid", "tests", "--display-name", "tests", *keys)
         return gateway
 
-    def _run(self, program: str, *args: str | Path) -> str:
-        done = subprocess.run(
+    def _asked(self, *words: str) -> str | None:
+        """What the monitor answers; nothing where it refused, as it does whoever has no map of it yet."""
+        done = self._done("ceph", "--connect-timeout", "10", *words)
+        self._refusal = done.stderr
+        return done.stdout if done.returncode == 0 else None
+
+    def _run(self, program: str, *args: str | Path) -> None:
+        done = self._done(program, *args)
+        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}\n{self._said()}"
+
+    def _done(self, program: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [program, "-c", self._folder / "ceph.conf", *args],
             capture_output=True,
             text=True,
@@ -138,10 +175,8 @@ class _Cluster:
             timeout=_DEADLINE,
             env=_environment(),
         )
-        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
-        return done.stdout
 
-    def _start(self, program: str, *args: str) -> subprocess.Popen[bytes]:
+    def _start(self, program: str, *args: str) -> None:
         with (self._folder / f"{program}.out").open("wb") as output:
             process = subprocess.Popen(
                 # the kernel ends it with this process, even where that one is killed
@@ -151,24 +186,19 @@ class _Cluster:
                 stderr=subprocess.STDOUT,
                 env=_environment(),
             )
+        self._running.append(process)
         self._ended.callback(_end, process)
-        return process
 
-    def _until(
-        self, done: Callable[[], bool], start: Callable[[], subprocess.Popen[bytes]], starts: int = 1
-    ) -> None:
+    def _until(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _DEADLINE
-        process = start()
         while not done():
-            if process.poll() is not None and starts > 1:
-                starts -= 1
-                process = start()
-            assert process.poll() is None, self._said()
+            assert all(process.poll() is None for process in self._running), self._said()
             assert time.monotonic() < deadline, self._said()
             time.sleep(0.05)
 
     def _said(self) -> str:
-        return "\n".join(path.read_text(errors="replace")[-2000:] for path in self._folder.glob("*.out"))
+        told = [path.read_text(errors="replace")[-2000:] for path in self._folder.glob("*.out")]
+        return "\n".join([self._refusal, *told])
 
 
 def _environment() -> dict[str, str]:

@@ -64,7 +64,7 @@ class Pod:
     def ready(self) -> bool:
         """The readiness probe."""
         try:
-            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/health", timeout=30).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -86,7 +86,7 @@ class Proxy:
         """Know of none."""
         self._known: tuple[Pod, ...] = ()
         self._turn = itertools.count()
-        self._client = httpx.AsyncClient(timeout=30)
+        self._client = httpx.AsyncClient(timeout=120)
         self.app = Starlette(routes=[Route("/{path:path}", self._forward)], lifespan=self._closing)
 
     def tell(self, pods: tuple[Pod, ...]) -> None:
@@ -124,7 +124,7 @@ def proxy() -> Iterator[tuple[Proxy, str]]:
         yield front, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(120)
 
 
 @dataclass
@@ -140,7 +140,7 @@ class Deployment:
     lag: float = 1.0
     pre_stop: float = 2.0
     grace: float = 30.0
-    deadline: float = 60.0
+    deadline: float = 180.0
     pods: list[Pod] = field(default_factory=list)
     exits: list[int] = field(default_factory=list)
     started: list[Pod] = field(default_factory=list)

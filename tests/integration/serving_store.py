@@ -24,11 +24,11 @@ def filled_store(folder: Path, version: str = "20250729-2130") -> str:
     return url
 
 
-def ask(port: int, path: str, *, any_status: bool = False, seconds: float = 60) -> bytes:
+def ask(port: int, path: str, *, any_status: bool = False, seconds: float = 180) -> bytes:
     """The body of an answer, on a connection of its own; asked again until it is 200, or any if they all do."""
     deadline = time.monotonic() + seconds
     while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

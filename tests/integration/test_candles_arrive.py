@@ -52,7 +52,7 @@ def test_new_candles_and_a_compaction_under_load(store: tuple[str, dict[str, str
         with constant_load(str(client.base_url), "/symbol/BTC", threads=2) as load:
             for day in days[1:]:
                 lake.upsert(frame.filter(pl.col("time") < day))
-                until(seen(f"{day:%Y-%m-%dT%H:%M:%SZ}"), 60)
+                until(seen(f"{day:%Y-%m-%dT%H:%M:%SZ}"))
             done = lake.optimize()
             assert done.files < done.files_before
             looks = counted(client, "refreshes")

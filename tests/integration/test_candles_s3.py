@@ -11,12 +11,13 @@ from cripto.market.importing import import_file
 from cripto.market.lake import open_lake
 from cripto.market.quality import check_lake
 from cripto.market.sample import sample_candles
+from tests.conftest import BUCKETS
 from tests.doubles.candles import random_walk
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(params=["s3_bucket", "radosgw_bucket"])
+@pytest.fixture(params=BUCKETS)
 def bucket(request: pytest.FixtureRequest) -> str:
     name: str = request.getfixturevalue(request.param)
     return name

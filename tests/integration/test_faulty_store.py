@@ -140,7 +140,7 @@ def test_an_outage_while_serving_changes_no_answer(site: Site, fault: Fault, rea
         until(lambda: served(api) == VERSION)
         before = api.get("/symbol/BTC").content
         site.proxy.fault = fault
-        until(lambda: {("release", reason), ("candles", reason)} <= reasons(api), 60)
+        until(lambda: {("release", reason), ("candles", reason)} <= reasons(api))
         assert api.get("/symbol/BTC").content == before
         assert api.get("/health").status_code == 200
         failed = problem(api.get("/reload"), 503, "recarga-falhou")
@@ -173,7 +173,7 @@ def test_a_slow_store_at_the_start_is_waited_for_two_seconds_where_there_is_a_di
         assert api.get("/symbol/BTC").content == before
         assert health(api)["status"] == "degraded"
         site.proxy.fault = None
-        until(lambda: served(api) == LATER, 60)
+        until(lambda: served(api) == LATER)
 
 
 @pytest.mark.parametrize(
@@ -185,11 +185,11 @@ def test_a_model_that_arrives_broken_leaves_the_old_release(site: Site, fault: F
         until(lambda: served(api) == VERSION)
         site.proxy.fault = Fault(truncated=fault.truncated, garbage=fault.garbage, where=of_models(".onnx"))
         site.promote_behind(LATER)
-        until(lambda: any(part == "release" for part, _ in reasons(api)), 60)
+        until(lambda: any(part == "release" for part, _ in reasons(api)))
         assert served(api) == VERSION
         assert [item["release"] for item in api.get("/models").json()["refused"]] == [LATER] * refused
         site.proxy.fault = None
-        until(lambda: served(api) == LATER, 60)
+        until(lambda: served(api) == LATER)
         assert api.get("/models").json()["refused"] == []
 
 

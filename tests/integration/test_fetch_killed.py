@@ -41,7 +41,7 @@ def expected(server: ExchangeServer) -> pl.DataFrame:
 
 def wait_for(server: ExchangeServer, pages: int, process: BaseProcess) -> None:
     """Until so many pages more were told, or the process has ended."""
-    deadline, wanted = time.monotonic() + 60, server.requests("/candles") + pages
+    deadline, wanted = time.monotonic() + 120, server.requests("/candles") + pages
     while server.requests("/candles") < wanted and process.is_alive():
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -62,7 +62,7 @@ def kill_and_rerun(server: ExchangeServer, folder: Path, points: list[tuple[int,
         held = rows_of(open_lake(store))
         assert held.equals(expected(server).join(held.select("symbol", "time"), on=["symbol", "time"], how="semi"))
     with fetching(store, entry) as process:
-        process.join(60)
+        process.join(120)
         assert process.exitcode == 0
     same_rows(open_lake(store), expected(server))
     return cut
@@ -89,7 +89,7 @@ def test_two_fetches_at_once_lose_and_double_nothing(server: ExchangeServer, tmp
     store, entry = (tmp_path / "store").as_uri(), (server.dialect, server.url)
     with fetching(store, entry) as one, fetching(store, entry) as two:
         for process in (one, two):
-            process.join(60)
+            process.join(120)
             assert process.exitcode == 0
     same_rows(open_lake(store), expected(server))
 
@@ -131,14 +131,14 @@ def test_the_command_follows_an_exchange_whose_minutes_close(tmp_path: Path) -> 
             while server.requests("/time") == 0 and process.poll() is None:
                 time.sleep(0.01)
             began = time.monotonic()
-            deadline = began + 60
+            deadline = began + 120
             while rows_of(open_lake(store), minute).filter(pl.col("time") == close - minute.step).height < 2:
                 assert process.poll() is None, process.communicate()
                 assert time.monotonic() < deadline
                 tick()
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         lines = [json.loads(line) for line in out.splitlines()]
         assert [line["inserted"] for line in lines][:2] == [60, 2]

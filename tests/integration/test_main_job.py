@@ -98,16 +98,25 @@ def test_a_release_published_meanwhile_is_taken_up_by_the_running_server(tmp_pat
         assert client.get("/symbol/BTC").json()["release"] == second
 
 
-@pytest.mark.parametrize("seconds", [0.9, 1.2, 1.5, 1.8])
+@pytest.mark.parametrize(
+    "seconds", [None, *(pytest.param(seconds, marks=pytest.mark.slow) for seconds in (0.9, 1.2, 1.5, 1.8))]
+)
 def test_a_killed_import_leaves_a_readable_lake_and_importing_again_completes_it(
-    seconds: float, tmp_path: Path
+    seconds: float | None, tmp_path: Path
 ) -> None:
     path = tmp_path / "many.parquet"
     walk = random_walk([f"A{number}" for number in range(40)], 3000, start=datetime(2015, 1, 1, tzinfo=UTC))
     walk.drop("interval").write_parquet(path)
     url = (tmp_path / "store").as_uri()
     env = {"CRIPTO_STORE": url}
-    kill_after(seconds, "candles", "import", path, env=env, cwd=tmp_path)
+    if seconds is None:  # as soon as it has begun to write
+
+        def due() -> bool:
+            return any((tmp_path / "store").rglob("*.parquet*"))
+
+        assert kill_once(due, "candles", "import", path, env=env, cwd=tmp_path)
+    else:
+        kill_after(seconds, "candles", "import", path, env=env, cwd=tmp_path)
     partial = open_lake(url).read("1d")
     assert partial.select("symbol", "time").n_unique() == partial.height
     assert partial.join(walk, on=walk.columns, how="anti").is_empty()

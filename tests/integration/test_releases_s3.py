@@ -14,6 +14,7 @@ from cripto.domain.release_version import ReleaseVersion
 from cripto.errors import NoRelease, ReleaseRefused, StorageUnavailable, WriteConflict
 from cripto.registry import Channel, ReleaseRegistry, Trust, bare_files, read_bare
 from cripto.storage import ObjectStore, open_store
+from tests.conftest import BUCKETS
 from tests.doubles.keys import OURS, THEIRS
 from tests.doubles.releases import TOY_SPEC, fake_draft, publish_toy_release
 from tests.doubles.stores import FailingStore, WatchedStore
@@ -24,13 +25,13 @@ CLOCK = FixedClock(NOW)
 Opener = Callable[[], ObjectStore]
 
 
-@pytest.fixture(params=["s3_bucket", "radosgw_bucket"])
+@pytest.fixture(params=BUCKETS)
 def bucket(request: pytest.FixtureRequest) -> str:
     name: str = request.getfixturevalue(request.param)
     return name
 
 
-@pytest.fixture(params=["folder", "s3_bucket", "radosgw_bucket"])
+@pytest.fixture(params=["folder", *BUCKETS])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Opens the same empty store, each time anew, as another process would."""
     if request.param == "folder":
@@ -74,7 +75,7 @@ def test_of_publishers_of_one_version_exactly_one_wins(opened: Opener) -> None:
 
     def publish(number: int) -> Manifest | None:
         registry = ReleaseRegistry(opened())
-        start.wait(30)
+        start.wait(120)
         try:
             return registry.publish(fake_draft(content=str(number)))
         except WriteConflict:
@@ -96,7 +97,7 @@ def test_of_two_promotions_of_the_same_pointer_exactly_one_wins(opened: Opener) 
 
     def wait(method: str, key: str) -> None:
         if method == "replace":
-            both_have_read.wait(30)
+            both_have_read.wait(120)
 
     def promote(version: ReleaseVersion) -> Channel | None:
         try:

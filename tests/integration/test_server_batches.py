@@ -101,9 +101,9 @@ def test_health_answers_while_a_batch_takes_long() -> None:
     release = toy_release(slow)
     service._snapshot = replace(service.snapshot, release=release, board=Board(release, held.windows))
     app = create_app(service, version="1.2.3", clock=house.clock)
-    with live(app) as url, httpx.Client(base_url=url, timeout=30) as client, ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(httpx.get, f"{url}/predictions?ativos=BTC,ETH,BTX", timeout=30)
-        assert slow.entered.wait(30)
+    with live(app) as url, httpx.Client(base_url=url, timeout=120) as client, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(httpx.get, f"{url}/predictions?ativos=BTC,ETH,BTX", timeout=120)
+        assert slow.entered.wait(120)
         assert client.get("/health").status_code == 200
         assert client.get("/symbols").json()["total"] == 2
         slow.release.set()

@@ -42,7 +42,7 @@ class Live:
 @contextmanager
 def serve(house: House) -> Iterator[Live]:
     app = create_app(house.service, version="1.2.3", clock=house.clock, refresh_seconds=0.05, reload_min_seconds=0)
-    with live(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with live(app) as url, httpx.Client(base_url=url, timeout=120) as client:
         server = Live(house, client)
         until(lambda: house.service.ready or not list(house.registry.versions()))
         yield server
@@ -155,11 +155,11 @@ def fixed(house: House, model: SlowModel) -> PredictionService:
 def test_health_answers_while_a_prediction_takes_long_and_who_leaves_does_no_harm() -> None:
     house, slow = House("BTC", "ETH"), SlowModel("regressor_rf")
     app = create_app(fixed(house, slow), version="1.2.3", clock=house.clock)
-    with live(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with live(app) as url, httpx.Client(base_url=url, timeout=120) as client:
         parts = urlsplit(url)
         with socket.create_connection((parts.hostname, parts.port)) as impatient:
             impatient.sendall(b"GET /symbol/BTC HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert slow.entered.wait(30)
+            assert slow.entered.wait(120)
         assert client.get("/health").status_code == 200
         slow.release.set()
         assert client.get("/symbol/BTC").json()["ativo"] == "BTC"
@@ -169,7 +169,7 @@ def test_health_answers_while_a_prediction_takes_long_and_who_leaves_does_no_har
 def raw(url: str, request: bytes) -> tuple[int, bytes]:
     """What a client says that no library would let us say; status and body of the answer."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=120) as connection:
         connection.sendall(request)
         data = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = data.partition(b"\r\n\r\n")

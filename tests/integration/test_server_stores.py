@@ -17,6 +17,7 @@ from cripto.market.lake import open_lake
 from cripto.registry import ReleaseRegistry
 from cripto.serving import create_app
 from cripto.storage import open_store
+from tests.conftest import BUCKETS
 from tests.doubles.releases import publish_toy_release, toy_outputs
 from tests.integration.live import live, until
 from tests.unit.forecasting.toys import DAILY, LAST_CLOSE, VERSION, candles
@@ -25,7 +26,7 @@ from tests.unit.serving.client import problem
 SPEC = default_spec()
 
 
-@pytest.fixture(params=["folder", "s3_bucket", "radosgw_bucket"])
+@pytest.fixture(params=["folder", *BUCKETS])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "folder":
         return tmp_path.as_uri()

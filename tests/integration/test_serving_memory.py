@@ -18,7 +18,7 @@ MOST_KIB = 350_000
 
 def settled_kib(pid: int) -> int:
     """Resident memory once small enough, or after twenty seconds: what loading takes goes back in a while."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while (resident := resident_kib(pid)) >= MOST_KIB and time.monotonic() < deadline:
         time.sleep(0.2)
     return resident

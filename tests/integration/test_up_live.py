@@ -78,7 +78,7 @@ def started(env: Mapping[str, str], cwd: Path) -> Iterator[tuple[subprocess.Pope
                 except httpx.TransportError:
                     return False
 
-            until(ready, 150)
+            until(ready, 480)
             yield process, client
     finally:
         process.kill()
@@ -127,7 +127,7 @@ def test_up_fetches_and_follows_beside_the_server_and_leaves_no_child(
         book.wind(MIDNIGHT + timedelta(seconds=1))
         os.kill(follower, signal.SIGKILL)
         closed = MIDNIGHT.strftime("%Y-%m-%dT%H:%M:%SZ")
-        until(lambda: client.get("/symbol/BTC").json()["candle"]["fechamento"] == closed, 60)
+        until(lambda: client.get("/symbol/BTC").json()["candle"]["fechamento"] == closed)
         assert "is started again" in told(released)
         (second,) = gatherers(process.pid)
         assert second != follower
@@ -168,10 +168,10 @@ def test_a_store_with_candles_is_served_at_once_while_no_exchange_answers(releas
     lake.upsert(random_walk(["BTC"], COUNT, source="binance"))
     with started(naming(f"binance=http://127.0.0.1:{free_port()}"), released) as (process, client):
         assert client.get("/symbol/BTC").json()["dados"]["fonte"] == "binance"
-        until(lambda: "serving the candles at hand, and trying again" in told(released), 60)
+        until(lambda: "serving the candles at hand, and trying again" in told(released))
         assert gatherers(process.pid)
         process.terminate()
-        assert process.wait(40) == 0
+        assert process.wait(120) == 0
     assert lake.read("1d")["symbol"].unique().to_list() == ["BTC"]
 
 
@@ -190,7 +190,7 @@ def test_up_does_everything_from_nothing_with_an_exchange_that_goes_on(tmp_path:
             # two closes by the exchange's clock, with nobody started again
             for _ in range(2):
                 before = client.get("/symbol/BTC").json()["candle"]["fechamento"]
-                until(partial(_moved_on, client, before), 90)
+                until(partial(_moved_on, client, before))
             assert gatherers(client.pid) == [follower]
             assert client.get("/symbol/BTC").json()["release"] == first["release"]
         assert gone(follower)

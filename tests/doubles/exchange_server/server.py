@@ -9,6 +9,8 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from ccxt.async_support.base.exchange import Exchange
+
 from tests.doubles.exchange_server.book import Book
 from tests.doubles.exchange_server.dialects import DIALECTS, Reply
 from tests.doubles.exchange_server.faults import Fault
@@ -66,7 +68,7 @@ def exchange_server(dialect: str, book: Book) -> Iterator[ExchangeServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 10
+        timeout = 60
         wbufsize = -1  # one packet an answer: two of them wait 40 ms for each other
 
         def do_GET(self) -> None:
@@ -87,12 +89,15 @@ def exchange_server(dialect: str, book: Book) -> Iterator[ExchangeServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    # nothing here speaks TLS, and a client that reads the list of authorities takes longer than most tests
+    trusted, Exchange.ssl_context = Exchange.ssl_context, False
     exchange.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield exchange
     finally:
+        Exchange.ssl_context = trusted
         server.shutdown()
         server.server_close()
         thread.join()

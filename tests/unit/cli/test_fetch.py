@@ -134,7 +134,7 @@ def test_told_to_stop_it_writes_what_has_arrived(cripto: Command, configured: Ex
     configured.book.candles = random_walk([f"A{number:02}" for number in range(100)], COUNT)
 
     def interrupt() -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         # eight are under way at a time, and each asks on only when its page was handed over
         while configured.requests("klines") < 20 and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -159,7 +159,7 @@ def test_told_to_stop_while_it_follows_it_ends_with_nothing_wrong(
     cripto: Command, configured: ExchangeServer, store: str
 ) -> None:
     def interrupt() -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not open_lake(store).series() and time.monotonic() < deadline:
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)

@@ -48,7 +48,7 @@ def server(protocol: type[BoundedProtocol]) -> Iterator[tuple[str, int]]:
         yield running.servers[0].sockets[0].getsockname()
     finally:
         running.should_exit = True
-        thread.join(30)
+        thread.join(120)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def hung_up(connection: socket.socket) -> bool:
 
 def poured(address: tuple[str, int], first: bytes, piece: bytes, most: int = 4 << 20) -> tuple[bytes, int]:
     """What is answered to ``first`` and ``piece`` again and again, and how many bytes could be sent."""
-    with socket.create_connection(address, timeout=30) as connection:
+    with socket.create_connection(address, timeout=120) as connection:
         connection.sendall(first)
         sent = len(first)
         try:
@@ -144,7 +144,7 @@ def test_what_is_no_request_is_refused_and_written_nowhere(
     ("begins", "status"), [(b"GET /", 414), (b"GET / HTTP/1.1\r\nX: a\r\nY: b", 431)], ids=["URL", "header"]
 )
 def test_the_refusal_says_why(address: tuple[str, int], begins: bytes, status: int) -> None:
-    with socket.create_connection(address, timeout=30) as connection:
+    with socket.create_connection(address, timeout=120) as connection:
         connection.sendall(begins)
         time.sleep(0.2)  # so that what follows is another piece, and no byte of it is left unread
         connection.sendall(b"b" * 65_600)
@@ -152,7 +152,7 @@ def test_the_refusal_says_why(address: tuple[str, int], begins: bytes, status: i
 
 
 def test_a_long_request_that_keeps_to_the_bound_is_answered(address: tuple[str, int]) -> None:
-    with socket.create_connection(address, timeout=30) as connection:
+    with socket.create_connection(address, timeout=120) as connection:
         connection.sendall(b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         answer = said(connection)
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -162,33 +162,33 @@ def test_a_long_request_that_keeps_to_the_bound_is_answered(address: tuple[str, 
 def test_pipelined_requests_in_pieces_of_any_size_are_all_answered(address: tuple[str, int]) -> None:
     requests = REQUEST * 3000 + LAST  # 96 kB: more than one request may take
     for size in (1000, 65_537, len(requests)):
-        with socket.create_connection(address, timeout=30) as connection:
+        with socket.create_connection(address, timeout=120) as connection:
             answers: list[bytes] = []
             reader = threading.Thread(target=lambda c=connection, a=answers: a.append(said(c)))
             reader.start()
             for start in range(0, len(requests), size):
                 connection.sendall(requests[start : start + size])
-            reader.join(30)
+            reader.join(120)
         assert answers[0].count(b"HTTP/1.1 200 ") == 3001
         assert answers[0].endswith(b"/last")
 
 
 def test_a_request_that_never_ends_is_hung_up_on_however_it_trickles(hasty: tuple[str, int]) -> None:
-    with socket.create_connection(hasty, timeout=30) as connection:
+    with socket.create_connection(hasty, timeout=120) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n")
         until(lambda: hung_up(connection))
-    with socket.create_connection(hasty, timeout=30) as connection:
+    with socket.create_connection(hasty, timeout=120) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n")
         assert said(connection).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_connection_that_asks_nothing_is_closed(hasty: tuple[str, int]) -> None:
-    with socket.create_connection(hasty, timeout=30) as connection:
+    with socket.create_connection(hasty, timeout=120) as connection:
         assert said(connection) == b""
 
 
 def test_line_ends_between_requests_keep_no_connection_open(hasty: tuple[str, int]) -> None:
-    with socket.create_connection(hasty, timeout=30) as connection:
+    with socket.create_connection(hasty, timeout=120) as connection:
         connection.sendall(REQUEST)
         until(lambda: connection.recv(65536).endswith(b"/whole"))
         connection.sendall(b"\r\n")
@@ -196,7 +196,7 @@ def test_line_ends_between_requests_keep_no_connection_open(hasty: tuple[str, in
 
 
 def test_a_request_after_a_pause_within_a_connection_is_answered(hasty: tuple[str, int]) -> None:
-    with socket.create_connection(hasty, timeout=30) as connection:
+    with socket.create_connection(hasty, timeout=120) as connection:
         connection.sendall(REQUEST)
         until(lambda: connection.recv(65536).endswith(b"/whole"))
         time.sleep(0.5)  # longer than a request may take, shorter than a connection may idle

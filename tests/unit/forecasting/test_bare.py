@@ -17,9 +17,11 @@ from cripto.storage import MemoryStore, ObjectStore
 from tests.doubles.bare import NAMES, bare_estimators, bare_joblibs, put_bare
 from tests.unit.forecasting.toys import DAILY, House, candles, draft
 
+pytestmark = pytest.mark.xdist_group("joblibs converted")
+
 OLD, NEW, NEWER = "20250701-0000", "20250702-0000", "20250703-0000"
 CONVERSIONS = MemoryStore()
-"""What is converted once is not converted again by another test."""
+"""What is converted once is not converted again by another test, so all of them are one worker's."""
 
 
 def raised(error: CriptoError) -> None:

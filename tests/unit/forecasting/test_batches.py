@@ -61,7 +61,7 @@ class TestBoard:
         made = board(slow)
         with ThreadPoolExecutor(3) as pool:
             first = pool.submit(made.answers_of, ["BTC", "ETH"], NOW)
-            assert slow.entered.wait(30)
+            assert slow.entered.wait(120)
             second = pool.submit(made.answers_of, ["ETH", "BTC"], NOW)
             slow.release.set()
             assert first.result() == second.result()

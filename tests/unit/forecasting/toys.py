@@ -74,7 +74,7 @@ class SlowModel(ToyModel):
 
     def predict(self, matrix: Matrix) -> Vector:
         self.entered.set()
-        assert self.release.wait(30)
+        assert self.release.wait(120)
         return super().predict(matrix)
 
 

@@ -23,6 +23,7 @@ from cripto.errors import (
 )
 from cripto.market._delta_errors import translated
 from cripto.market.lake import DeltaLake, MemoryLake, open_lake
+from tests.conftest import BUCKETS
 from tests.doubles.candles import random_walk
 from tests.doubles.faulty_s3 import Fault, faulty_s3
 
@@ -108,13 +109,13 @@ for turn in range(4):
 """
 
 
-@pytest.mark.parametrize("where", ["folder", "s3_bucket", "radosgw_bucket"])
+@pytest.mark.parametrize("where", ["folder", *BUCKETS])
 def test_processes_that_upsert_lose_nothing_and_double_nothing(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = tmp_path.as_uri() if where == "folder" else f"s3://{request.getfixturevalue(where)}"
     workers = [subprocess.Popen([sys.executable, "-c", UPSERT, url, str(seed)]) for seed in range(2)]
-    assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
+    assert [worker.wait(timeout=240) for worker in workers] == [0, 0]
     held = open_lake(url).read("1d")
     assert not held.select(CANDLE_KEY).is_duplicated().any()
     assert dict(held.group_by("symbol").len().iter_rows()) == {"BTC": 13, "OWN0": 13, "OWN1": 13}

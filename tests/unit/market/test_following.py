@@ -82,7 +82,7 @@ class Watch:
                 passed=lambda report: self.reports.append((self.source_time(), report)),
                 **options,
             )
-            await asyncio.wait_for(following.run(), 60)
+            await asyncio.wait_for(following.run(), 120)
 
         asyncio.run(run())
 

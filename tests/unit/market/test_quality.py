@@ -182,7 +182,9 @@ def test_odd_bars_are_notices_with_their_figures_and_no_fault() -> None:
     assert up.limit == pytest.approx(1.995, abs=0.01)
 
 
-@pytest.mark.parametrize("slice_rows", [1, 2, 3, 7, 50, 1_000_000])
+@pytest.mark.parametrize(
+    "slice_rows", [1, 7, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (2, 3, 50, 1_000_000))]
+)
 def test_a_lake_looked_at_in_slices_gives_the_same_report_as_at_once(slice_rows: int) -> None:
     walk = random_walk(["BTC", "ETH", "LTC"], 60)
     still = walk.with_columns(close=pl.when(symbol="ETH").then(pl.lit(100.0)).otherwise("close")).with_columns(

@@ -22,7 +22,7 @@ def between(candles: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
     return candles.filter(pl.col("time").is_between(START + first * DAILY.step, START + last * DAILY.step))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 8))])
 def test_whatever_is_written_a_lake_that_looked_before_finds_what_a_new_one_does(
     seed: int, tmp_path: Path
 ) -> None:

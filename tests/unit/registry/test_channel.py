@@ -153,7 +153,7 @@ def test_of_two_who_read_the_same_pointer_one_moves_it_and_the_other_is_told(
 
     def wait(method: str, key: str) -> None:
         if method in {"create", "replace"}:
-            both_have_read.wait(10)
+            both_have_read.wait(120)
 
     def promote(version: ReleaseVersion) -> Channel | None:
         try:
@@ -174,7 +174,7 @@ def test_of_two_first_releases_one_is_promoted_and_the_other_is_simply_not_the_f
 
     def wait(method: str, key: str) -> None:
         if method == "create":
-            both_have_read.wait(10)
+            both_have_read.wait(120)
 
     def promote(version: ReleaseVersion) -> Channel | None:
         return ReleaseRegistry(WatchedStore(store, wait)).promote_first(version, "1d", CLOCK)

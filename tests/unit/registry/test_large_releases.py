@@ -34,7 +34,9 @@ def test_a_large_release_is_published_and_whole() -> None:
     assert registry.verify(manifest) == []
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name.endswith("_rf") else pytest.mark.slow) for name in MODEL_NAMES]
+)
 def test_a_large_graph_agrees_with_scikit_learn(name: str) -> None:
     rows = toy_rows(300, len(default_spec().names), seed=9)
     session = onnxruntime.InferenceSession(large_conversions()[name].onnx, providers=["CPUExecutionProvider"])

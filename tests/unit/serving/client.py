@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from cripto.serving import create_app
 from tests.unit.forecasting.toys import House
@@ -23,7 +24,7 @@ def application(house: House, **options: Any) -> FastAPI:
 class Client:
     """Blocking requests to an application."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     def request(self, method: str, path: str, headers: Headers | None = None) -> httpx.Response:

@@ -36,7 +36,7 @@ def test_the_loop_goes_on_while_work_is_done() -> None:
 
     async def main() -> bool:
         asyncio.get_running_loop().call_later(0.01, goes_on.set)
-        return await aside(lambda: goes_on.wait(30))
+        return await aside(lambda: goes_on.wait(120))
 
     assert asyncio.run(main())
 
@@ -46,7 +46,7 @@ def test_work_nobody_waits_for_any_more_ends_by_itself() -> None:
 
     def work() -> None:
         started.set()
-        may_end.wait(30)
+        may_end.wait(120)
         ended.set()
 
     async def main() -> None:
@@ -58,7 +58,7 @@ def test_work_nobody_waits_for_any_more_ends_by_itself() -> None:
 
     asyncio.run(main())  # the loop is closed while the work goes on
     may_end.set()
-    assert ended.wait(30)
+    assert ended.wait(120)
 
 
 def test_urgent_work_has_the_usual_priority() -> None:

@@ -16,7 +16,7 @@ def test_who_would_wait_too_long_is_told_at_once_and_who_waits_is_answered() -> 
         desk, may_end, done = Desk(1, may_wait=2), threading.Event(), []
 
         async def ask(number: int) -> None:
-            done.append(await desk.run(lambda: may_end.wait(30) and number))
+            done.append(await desk.run(lambda: may_end.wait(120) and number))
 
         async with anyio.create_task_group() as tasks:
             for number in (1, 2, 3):

@@ -14,7 +14,7 @@ from tests.unit.forecasting.disks import kept, service
 from tests.unit.forecasting.toys import House, candles, draft
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
@@ -46,7 +46,7 @@ class Hanging(PredictionService):
 
     def refresh(self) -> Snapshot:
         self.entered.set()
-        assert self.let_go.wait(30)
+        assert self.let_go.wait(120)
         return super().refresh()
 
 

@@ -1,7 +1,10 @@
+import asyncio
+import itertools
 import threading
 from datetime import timedelta
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.errors import StorageDenied
@@ -20,11 +23,11 @@ class SlowService(PredictionService):
     def __init__(self, house: House) -> None:
         super().__init__(house.registry, house.lake, clock=house.clock, interval="1d")
         self.loads = 0
-        self.first = threading.Event()
+        self.several = threading.Event()
 
     def load(self) -> Snapshot:
         self.loads += 1
-        self.first.wait(0.2)
+        assert self.several.wait(120)
         return super().load()
 
 
@@ -71,7 +74,15 @@ def test_a_clock_that_was_set_back_does_not_forbid_reloads() -> None:
 def test_reloads_at_once_are_one() -> None:
     house = House("BTC")
     service = SlowService(house)
-    client = Client(create_app(service, version="1.2.3", clock=house.clock, reload_min_seconds=0))
+    app = create_app(service, version="1.2.3", clock=house.clock, reload_min_seconds=0)
+    arrived = itertools.count(1)
+
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        if next(arrived) == 10:  # it has to stand in line as well before the first one goes on
+            asyncio.get_running_loop().call_later(0.2, service.several.set)
+        await app(scope, receive, send)
+
+    client = Client(counted)
     responses = client.together("/reload", 10)
     assert {response.status_code for response in responses} == {200}
     assert len({response.content for response in responses}) == 1

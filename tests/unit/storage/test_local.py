@@ -181,7 +181,7 @@ while won < 25:
 def test_processes_that_replace_lose_no_update(tmp_path: Path) -> None:
     LocalStore(tmp_path).create("counter", b"0")
     workers = [subprocess.Popen([sys.executable, "-c", COUNT_UP, str(tmp_path)]) for _ in range(3)]
-    assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0]
+    assert [worker.wait(timeout=240) for worker in workers] == [0, 0, 0]
     assert LocalStore(tmp_path).get("counter").data == b"75"
 
 

@@ -1,5 +1,7 @@
 """The real S3 server of the suite checks who asks, which moto does not, and leaves nothing behind."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,12 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cripto.errors import StorageDenied
 from cripto.market.lake import open_lake
 from cripto.storage import ObjectStore, open_store
 from tests.doubles.candles import random_walk
+from tests.doubles.processes import UNMEASURED
 from tests.doubles.radosgw import Gateway, radosgw
 
 CALLS: dict[str, Callable[[ObjectStore], object]] = {
@@ -62,15 +66,15 @@ def test_a_bucket_that_is_not_there_is_denied_and_never_empty(radosgw_bucket: st
 
 
 def running(folder: Path) -> list[str]:
-    """The programs that have ``folder`` on their command line."""
+    """The programs whose settings are somewhere in ``folder``."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = path.read_bytes().split(b"\0")
+            words = path.read_text(errors="replace").split("\0")
         except OSError:
             continue
-        if f"{folder}/ceph.conf".encode() in words:
-            found.append(Path(words[0].decode()).name)
+        if any(word.startswith(f"{folder}/") and word.endswith("/ceph.conf") for word in words):
+            found.append(Path(words[0]).name)
     return sorted(found)
 
 
@@ -88,13 +92,30 @@ def test_nothing_is_left_when_its_user_fails(radosgw_server: Gateway, tmp_path: 
     assert running(tmp_path) == []
 
 
+@pytest.mark.slow
+def test_a_daemon_that_dies_on_the_way_is_a_new_start(
+    radosgw_server: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, died, cluster = tmp_path / "bin" / "radosgw", tmp_path / "died", tmp_path / "cluster"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nmkdir {died} && exit 1\nexec {shutil.which("radosgw")} "$@"\n')
+    program.chmod(0o755)
+    cluster.mkdir()
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    with radosgw(cluster) as gateway:
+        assert died.exists()
+        assert httpx.get(gateway.url).status_code == 200
+        assert running(cluster) == DAEMONS
+    assert running(cluster) == []
+
+
 RUN = """
 import sys, time
 from pathlib import Path
 from tests.doubles.radosgw import radosgw
 with radosgw(Path(sys.argv[1])):
     print("started", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -102,15 +123,21 @@ with radosgw(Path(sys.argv[1])):
 def test_nothing_is_left_when_its_process_is_ended(
     how: signal.Signals, radosgw_server: Gateway, tmp_path: Path
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    log, cluster = tmp_path / "log", tmp_path / "cluster"
+    cluster.mkdir()
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(cluster)],
+            env={**os.environ, **UNMEASURED},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
     with process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"started\n"
+        assert process.stdout.readline() == b"started\n", log.read_text()
         assert running(tmp_path) == DAEMONS
         process.send_signal(how)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while running(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert running(tmp_path) == []

@@ -27,10 +27,10 @@ CALLS: dict[str, Callable[[ObjectStore], object]] = {
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
 
-def store_at(endpoint: str, *, timeout: float = 5.0, retries: int = 1) -> S3Store:
+def store_at(endpoint: str, *, timeout: float = 30.0, retries: int = 1) -> S3Store:
     access = S3Access(endpoint=endpoint, keys=Keys("AKIASECRET", "very-secret"))
     return S3Store(
-        "bucket", access=access, timeout=timeout, connect_timeout=1.0, retries=retries, retry_seconds=2.0
+        "bucket", access=access, timeout=timeout, connect_timeout=10.0, retries=retries, retry_seconds=20.0
     )
 
 

@@ -32,7 +32,7 @@ each_call = pytest.mark.parametrize("call", [*READS.values(), *WRITES.values()],
 @pytest.fixture
 def store(s3_proxy: FaultyS3, s3_proxy_bucket: str) -> ObjectStore:
     """Holds ``a``; two tries more for what fails."""
-    store = S3Store(s3_proxy_bucket, access=s3_access(), timeout=5.0, retries=2, retry_seconds=5.0)
+    store = S3Store(s3_proxy_bucket, access=s3_access(), timeout=30.0, retries=2, retry_seconds=30.0)
     store.put("a", DATA)
     s3_proxy.forget()
     return store

@@ -51,7 +51,9 @@ def test_other_intervals_have_a_channel_of_their_own(lake: CandleLake) -> None:
     assert names(store, "models/channels/") == ["models/channels/production-1d.json"]
 
 
-@pytest.mark.parametrize("writes", [0, 7, WRITES_BEFORE_THE_MANIFEST])
+@pytest.mark.parametrize(
+    "writes", [WRITES_BEFORE_THE_MANIFEST, *(pytest.param(count, marks=pytest.mark.slow) for count in (0, 7))]
+)
 def test_run_that_dies_before_the_manifest_leaves_no_release(lake: CandleLake, writes: int) -> None:
     store = MemoryStore()
     with pytest.raises(StorageUnavailable):

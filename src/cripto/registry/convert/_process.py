@@ -24,7 +24,7 @@ class ChildFailed(Exception):
 class Limits:
     """What a child may take: wall-clock seconds, and bytes of answer."""
 
-    seconds: float = 60.0
+    seconds: float = 180.0
     answer: int = 1 << 29
 
 

@@ -21,7 +21,7 @@ __all__ = ["LIMITS", "UNTRUSTED", "convert_each", "convert_model", "convert_mode
 LIMITS = Limits()
 """What a conversion may take, all of its models together."""
 
-UNTRUSTED = Limits(seconds=20.0)
+UNTRUSTED = Limits(seconds=60.0)
 """What the conversion of one file that somebody else wrote may take."""
 
 

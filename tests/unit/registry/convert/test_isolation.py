@@ -148,8 +148,13 @@ def set_count(state: dict[str, Any], _: Any) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [set_left(10_000_000), set_left(-7), set_left(0), set_feature, set_count],
-    ids=["child beyond", "child before", "a circle", "feature beyond", "count beyond"],
+    [
+        pytest.param(set_left(10_000_000), id="child beyond"),
+        pytest.param(set_left(-7), id="child before", marks=pytest.mark.slow),
+        pytest.param(set_left(0), id="a circle"),
+        pytest.param(set_feature, id="feature beyond", marks=pytest.mark.slow),
+        pytest.param(set_count, id="count beyond", marks=pytest.mark.slow),
+    ],
 )
 def test_a_tree_that_leads_out_of_its_nodes_is_refused_not_walked(change: Any) -> None:
     assert "it holds a tree" in refusal(with_tree(change))

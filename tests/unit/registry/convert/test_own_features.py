@@ -54,11 +54,12 @@ def with_names(names: Any) -> bytes:
 @pytest.mark.parametrize(
     "model",
     [
-        LinearRegression(),
-        make_pipeline(StandardScaler(), Ridge()),
-        GradientBoostingRegressor(n_estimators=2, random_state=0),
+        pytest.param(LinearRegression(), id="alone", marks=pytest.mark.slow),
+        pytest.param(make_pipeline(StandardScaler(), Ridge()), id="in a pipeline"),
+        pytest.param(
+            GradientBoostingRegressor(n_estimators=2, random_state=0), id="boosted", marks=pytest.mark.slow
+        ),
     ],
-    ids=["alone", "in a pipeline", "boosted"],
 )
 def test_a_model_fitted_on_a_table_brings_its_names(model: Any) -> None:
     fitted = named(model)
@@ -118,7 +119,10 @@ def test_names_that_the_child_makes_up_are_not_believed(monkeypatch: pytest.Monk
     assert not refusal(b"").final
 
 
-@pytest.mark.parametrize("missing", ["sklearn", "joblib", "onnx", "onnxruntime"])
+@pytest.mark.parametrize(
+    "missing",
+    ["sklearn", *(pytest.param(name, marks=pytest.mark.slow) for name in ("joblib", "onnx", "onnxruntime"))],
+)
 def test_an_installation_that_lacks_a_library_says_so_and_nothing_of_the_file(
     monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cripto.registry.convert._process import ChildFailed, Limits, run_child
 
-LIMITS = Limits(seconds=30, answer=1 << 20)
+LIMITS = Limits(seconds=120, answer=1 << 20)
 
 
 def run(script: str, request: bytes = b"", limits: Limits = LIMITS, **environment: str) -> bytes:
