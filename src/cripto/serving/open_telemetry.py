@@ -84,7 +84,9 @@ class OpenTelemetryTraces:
 
     def request(self, traceparent: bytes | None) -> AbstractContextManager[None] | None:
         """See `Traces.request`: what the caller has decided holds, as long as not too many decide."""
-        parent = _NOTHING if traceparent is None else self._parent(traceparent)
+        if traceparent is None:
+            return self._traced_request(_NOTHING) if self._chance() < self._share else None
+        parent = self._parent(traceparent)
         caller = get_current_span(parent).get_span_context()
         if caller.is_valid:
             wanted = caller.trace_flags.sampled and self._allowance.take()

@@ -16,6 +16,7 @@ from cripto.serving._otlp import Complaints
 from cripto.serving.open_telemetry import OpenTelemetryTraces, send_traces
 from cripto.serving.services import Services
 from cripto.serving.tracing import Allowance
+from tests.doubles.otlp import receiving
 from tests.unit.forecasting.toys import VERSION, House, constant_onnx, draft
 from tests.unit.serving.client import Client, application
 
@@ -264,6 +265,19 @@ def test_what_does_not_end_is_left_behind(
     assert "could not be sent" in caplog.text
     stuck.release.set()
     traces.close()
+
+
+def test_an_answer_without_an_end_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(open_telemetry, "_CLOSE_SECONDS", 15)  # less than the SDK waits by itself
+    with receiving("floods") as receiver:
+        traces = send_traces(receiver.url, share=1.0, version="1.2.3")
+        with traces.renewal("1d"), step("a"):
+            pass
+        traces.close()
+    assert receiver.requests == 1
+    assert caplog.records == []
 
 
 def test_complaints_are_told_once_a_minute_with_how_many_were_not(caplog: pytest.LogCaptureFixture) -> None:
