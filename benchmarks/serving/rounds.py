@@ -15,12 +15,14 @@ from benchmarks.serving.stores import many_symbols
 from benchmarks.serving.summary import median_of, ratio_of_rounds
 from benchmarks.serving.wrk import run_wrk
 from cripto.market.lake import open_lake
+from tests.doubles.otlp import receiving
 from tests.doubles.processes import free_port
 
 __all__ = ["BARE", "CORE_TIME", "NAIVE", "NOT_MODIFIED", "ONE", "WARM", "faults", "measure", "rates", "tables"]
 
 WARM, ONE, NOT_MODIFIED = "ours", "ours, 1 connection", "ours, 304"
-LOGGED, MANY, SYMBOLS = "ours, a log line per request", "ours, /predictions of 100", "ours, /symbols"
+LOGGED, TRACED = "ours, a log line per request", "ours, traces of 1 %"
+MANY, SYMBOLS = "ours, /predictions of 100", "ours, /symbols"
 BARE, BARE_ONE, NAIVE = "bare ASGI", "bare ASGI, 1 connection", "naive"
 NGINX, GRANIAN = "nginx", "bare ASGI on granian"
 CONNECTIONS = 32
@@ -88,6 +90,8 @@ def _rows(bench: Bench, stack: ExitStack, left_out: dict[str, str]) -> tuple[lis
     logged = stack.enter_context(
         contenders.ours(bench, stores.real, "ours, logging", settings={"CRIPTO_ACCESS_LOG": "true"})
     )
+    receiver = {"CRIPTO_TRACES": stack.enter_context(receiving()).url, "CRIPTO_TRACES_SAMPLE": "0.01"}
+    traced = stack.enter_context(contenders.ours(bench, stores.real, "ours, tracing", settings=receiver))
     bare = stack.enter_context(contenders.bare(bench, answer))
     naive = stack.enter_context(contenders.naive(bench, stores.real))
     if bare.get(_BTC).body != answer.body:
@@ -100,6 +104,7 @@ def _rows(bench: Bench, stack: ExitStack, left_out: dict[str, str]) -> tuple[lis
         Row(BARE, bare),
         Row(NOT_MODIFIED, ours, headers={"If-None-Match": answer.header("etag") or ""}, expects=304),
         Row(LOGGED, logged),
+        Row(TRACED, traced),
         Row(NAIVE, naive),
         Row(ONE, ours, connections=1),
         Row(BARE_ONE, bare, connections=1),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -64,6 +65,20 @@ def _origins(text: str) -> str:
     if "*" in origins and len(origins) > 1:
         raise ValueError("* names all origins: nothing may stand beside it")
     return ",".join(dict.fromkeys(origins))
+
+
+def _receiver(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        bare = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+        plain = parts.port != 0 and not parts.query and not parts.fragment and url.isascii() and url.isprintable()
+    except ValueError:  # a port that is none, or half an address
+        bare = plain = False
+    if not (bare and plain) or " " in url:
+        raise ValueError(
+            "a receiver of traces is http://host:port or https://host:port, without a user or a query"
+        )
+    return url
 
 
 def _exchanges(text: str) -> str:
@@ -151,6 +166,10 @@ class Settings(BaseSettings):
     """Ed25519 private key that signs what is published and promoted, as PEM text or the path of a PEM file."""
     access_log: bool = False
     """Whether the server writes a line per request."""
+    traces: Annotated[str, AfterValidator(_receiver)] | None = None
+    """Base URL of an OTLP/HTTP receiver that traces are sent to, such as `http://127.0.0.1:4318`. Default none."""
+    traces_sample: float = Field(default=0.01, ge=0, le=1)
+    """Share of requests that are traced where no caller has decided about it, from 0 to 1."""
     workers: int = Field(default=1, ge=1, le=64)
     """How many processes serve, on one port. Each holds the models and the candles in memory of its own."""
     host: str = "127.0.0.1"

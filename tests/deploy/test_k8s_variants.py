@@ -5,10 +5,12 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from cripto.settings import Settings
 from tests.deploy.manifests import API, ROOT, of_kind, pods, rendered
 
 
@@ -38,6 +40,33 @@ def test_another_bucket_reaches_every_workload(production: Path) -> None:
     assert API in buckets
     assert len(buckets) == 4
     assert all(values == ["my-bucket"] for values in buckets.values())
+
+
+def test_traces_are_one_component_more_and_leave_the_cluster_by_https_alone(production: Path) -> None:
+    before = build(production)
+    file = production / "kustomization.yaml"
+    file.write_text(
+        file.read_text().replace(
+            "  - ../../components/monitoring\n", "  - ../../components/monitoring\n  - ../../components/traces\n"
+        )
+    )
+    after = build(production)
+    changed = {
+        (item["kind"], item["metadata"]["name"]): item
+        for item, old in zip(after, before, strict=True)
+        if item != old
+    }
+    assert set(changed) == {("Deployment", API), ("NetworkPolicy", API)}
+    environment = changed["Deployment", API]["spec"]["template"]["spec"]["containers"][0]["env"]
+    (receiver,) = [item["value"] for item in environment if item["name"] == Settings.variable("traces")]
+    assert Settings(traces=receiver).traces == receiver
+    old = next(item for item in before if item["kind"] == "NetworkPolicy" and item["metadata"]["name"] == API)
+    opened = [
+        rule for rule in changed["NetworkPolicy", API]["spec"]["egress"] if rule not in old["spec"]["egress"]
+    ]
+    assert opened == [
+        {"to": [{"namespaceSelector": {}}], "ports": [{"port": urlsplit(receiver).port, "protocol": "TCP"}]}
+    ]
 
 
 def test_another_namespace_leaves_what_belongs_to_the_system(production: Path) -> None:

@@ -13,9 +13,10 @@ from tests.integration.serving_store import ask, filled_store
 NEVER = {
     *("sklearn", "skl2onnx", "onnx", "joblib", "scipy", "ccxt", "pyspark", "pandas", "pyarrow", "matplotlib"),
     *("rich", "pygments", "structlog", "typer", "boto3", "botocore", "websockets", "filelock"),
+    *("opentelemetry.sdk", "opentelemetry.exporter", "requests", "cripto.serving.open_telemetry"),
     *("cripto.training", "cripto.registry.convert.child", "cripto.cli.app", "cripto.market.importing"),
 }
-"""What trains, fetches, parses a command line, prints in colour, writes to a store or reaches a bucket."""
+"""What trains, fetches, parses a command line, prints in colour, traces, writes to a store or reaches a bucket."""
 
 
 def test_a_server_of_a_folder_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from cripto.cli.workers import DRAIN_SECONDS, run_workers
 from cripto.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from cripto.serving import Application, Fleet
+    from cripto.serving import Application, Fleet, Traces
 
 __all__ = ["application", "listen", "run", "run_server", "serve", "settle"]
 
@@ -62,7 +62,9 @@ def listen(parts: Installation) -> socket.socket:
     return listener
 
 
-def application(parts: Installation, fleet: "Fleet | None" = None) -> "Application":
+def application(
+    parts: Installation, fleet: "Fleet | None" = None, traces: "Traces | None" = None
+) -> "Application":
     """Return the application of an installation; nothing is loaded before it runs."""
     from cripto.serving import create_app
 
@@ -82,6 +84,7 @@ def application(parts: Installation, fleet: "Fleet | None" = None) -> "Applicati
             cors_origins=settings.origins,
             loaded=settle,
             fleet=fleet,
+            traces=traces,
         )
 
 
@@ -117,23 +120,39 @@ def run_server(parts: Installation, listener: socket.socket, place: tuple[int, P
     sys.setswitchinterval(_SWITCH_SECONDS)
     # uvicorn drains, then raises the signal again for whoever was there before it: for us that is a good end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    config = uvicorn.Config(
-        application(parts, _fleet(place)),
-        http=BoundedProtocol,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
-    gc.enable()
+    with _sent_traces(parts) as traces:
+        config = uvicorn.Config(
+            application(parts, _fleet(place), traces),
+            http=BoundedProtocol,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_IDLE_SECONDS,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        gc.enable()
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                uvicorn.Server(config).run(sockets=[listener])
+        except OSError as error:
+            # two that start at the same moment may both be given the port, and one of them may then listen
+            raise _not_listened_on(listener, error) from error
+
+
+@contextlib.contextmanager
+def _sent_traces(parts: Installation) -> "Iterator[Traces | None]":
+    """What takes traces if any are wanted; the last of them are sent on leaving."""
+    if parts.settings.traces is None:
+        yield None
+        return
+    from cripto.serving.open_telemetry import send_traces
+
+    traces = send_traces(parts.settings.traces, share=parts.settings.traces_sample, version=version("cripto"))
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
-    except OSError as error:
-        # two that start at the same moment may both be given the port, and one of them may then listen
-        raise _not_listened_on(listener, error) from error
+        yield traces
+    finally:
+        traces.close()
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from cripto.domain.forecast import Forecast
 from cripto.domain.interval import Interval
+from cripto.domain.steps import step, watched
 from cripto.errors import CriptoError
 from cripto.forecasting._turns import in_turns
 from cripto.forecasting.answers import Answer, Table, tell
@@ -121,11 +122,13 @@ class Board:
         # filled while others may read it, and replaced when it is whole
         growing = self._outcomes = dict(self._outcomes)
         outcomes: dict[str, Outcome] = {}
-        for start in in_turns(range(0, len(assets), _WARMED_AT_ONCE)):
-            outcomes |= self._results(assets[start : start + _WARMED_AT_ONCE], now, growing.update)
-        self._outcomes = MappingProxyType(outcomes)
-        self._tables = (self._told(now),)
-        self.keep_told(now)
+        # one step, not some for each of hundreds of batches
+        with step("board.warm", release=self.release.version, assets=len(assets)), watched(None):
+            for start in in_turns(range(0, len(assets), _WARMED_AT_ONCE)):
+                outcomes |= self._results(assets[start : start + _WARMED_AT_ONCE], now, growing.update)
+            self._outcomes = MappingProxyType(outcomes)
+            self._tables = (self._told(now),)
+            self.keep_told(now)
         return {
             asset: outcome
             for asset, outcome in {**self.windows.by_symbol, **outcomes}.items()
@@ -206,10 +209,11 @@ class Board:
         interval = self.release.interval
         try:
             forecasts = forecast_windows(self.release, [window for window, _ in mine], now)
-            outcomes = {
-                asset: found if isinstance(found, CriptoError) else encode_forecast(found, interval)
-                for asset, found in in_turns(forecasts.items())
-            }
+            with step("encode", assets=len(forecasts)):
+                outcomes = {
+                    asset: found if isinstance(found, CriptoError) else encode_forecast(found, interval)
+                    for asset, found in in_turns(forecasts.items())
+                }
         except BaseException as error:
             # whoever waits must be told, and whoever comes next must be free to try again
             with self._lock:

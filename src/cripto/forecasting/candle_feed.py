@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from cripto.domain.interval import Interval
+from cripto.domain.steps import step
 from cripto.forecasting.windows import Windows, read_windows
 from cripto.market.identity import after_last_break
 from cripto.market.lake import CandleLake
@@ -65,13 +66,14 @@ class CandleFeed:
         last = self._last if self._last is not None and self._last.candles is held else None
         if held is not None and same and version == (last or held).version:
             return held
-        recent = self._lake.recent(self._interval.name, lookback)
-        if last is not None and same and last.recent is recent:
-            # what was committed is of another interval: the lake gave the very frame that it gave before
-            self._last = replace(last, version=version)
-            return last.candles
-        frame = after_last_break(asset_series(recent, self._quotes, listings))
-        candles = self.cut(frame, lookback, version, listings)
+        with step("candles.read"):
+            recent = self._lake.recent(self._interval.name, lookback)
+            if last is not None and same and last.recent is recent:
+                # what was committed is of another interval: the lake gave the very frame that it gave before
+                self._last = replace(last, version=version)
+                return last.candles
+            frame = after_last_break(asset_series(recent, self._quotes, listings))
+            candles = self.cut(frame, lookback, version, listings)
         self._last = _Read(candles, recent, version)
         assets = len(candles.windows.last_opens)
         _LOG.info("%s candles of %d assets were read, lake version %s", self._interval, assets, version)

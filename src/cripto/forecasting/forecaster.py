@@ -24,6 +24,7 @@ from cripto.domain.forecast import (
 from cripto.domain.interval import parse_interval
 from cripto.domain.model_name import tipo_of
 from cripto.domain.ranges import LEVELS
+from cripto.domain.steps import step
 from cripto.errors import CriptoError, InvalidInput, ModelRefused, OperatorError
 from cripto.features import latest_matrix
 from cripto.forecasting._turns import in_turns
@@ -49,7 +50,9 @@ def forecast_windows(
     results: dict[str, Forecast | CriptoError] = {}
     rows: list[Matrix] = []
     usable: list[Window] = []
-    for window, row in _feature_rows(release, windows):
+    with step("features", assets=len(windows)):
+        found = list(_feature_rows(release, windows))
+    for window, row in found:
         if isinstance(row, CriptoError):
             results[window.symbol] = row
         else:
@@ -113,9 +116,10 @@ class _Row:
 
 def _numbers(release: LoadedRelease, matrix: Matrix) -> Iterator[_Row]:
     """The numbers of each row of ``matrix``, out of one batch."""
-    outputs = {name: column.tolist() for name, column in release.predict(matrix).items()}
-    widths = {name: column.T.tolist() for name, column in release.half_widths(matrix).items()}
-    novelty = None if release.novelty is None else release.novelty.of(matrix).tolist()
+    with step("models", release=release.version, assets=len(matrix)):
+        outputs = {name: column.tolist() for name, column in release.predict(matrix).items()}
+        widths = {name: column.T.tolist() for name, column in release.half_widths(matrix).items()}
+        novelty = None if release.novelty is None else release.novelty.of(matrix).tolist()
     for place in range(len(matrix)):
         yield _Row(
             {name: column[place] for name, column in outputs.items()},

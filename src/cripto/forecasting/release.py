@@ -14,6 +14,7 @@ from cripto.domain.interval import Interval, parse_interval
 from cripto.domain.manifest import FileEntry, Manifest
 from cripto.domain.model_name import MODEL_NAMES
 from cripto.domain.release_version import ReleaseVersion
+from cripto.domain.steps import step
 from cripto.errors import InvalidInput, ModelRefused, ReleaseRefused
 from cripto.features import check_spec
 from cripto.forecasting.calibration import calibrate
@@ -162,8 +163,9 @@ def load_release(releases: Releases, version: ReleaseVersion, *, threads: int = 
             data = releases.read(manifest, entry.onnx)
             models.append(OnnxModel(entry.name, data, n_features, threads=threads))
         release = release_of(manifest, models)
-        smoke_test(release.raw, MODEL_NAMES, n_features, _probe_file(releases, manifest))
-        smoke_test_numbers(release, n_features)
+        with step("release.smoke"):
+            smoke_test(release.raw, MODEL_NAMES, n_features, _probe_file(releases, manifest))
+            smoke_test_numbers(release, n_features)
     except ModelRefused as error:
         raise refuse(f"{error.model}: {error.reason}") from error
     return release

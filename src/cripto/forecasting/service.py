@@ -10,6 +10,7 @@ from cripto.domain.asset import parse_asset
 from cripto.domain.clock import Clock
 from cripto.domain.forecast import Forecast
 from cripto.domain.interval import parse_interval
+from cripto.domain.steps import step
 from cripto.errors import CriptoError, ModelRefused, NoRelease, ReleaseRefused, StorageUnavailable
 from cripto.forecasting._memory import give_back
 from cripto.forecasting.answers import Answer
@@ -293,7 +294,8 @@ class PredictionService:
             refusal = self._journal.refusal(candidate.version)
             if refusal is not None and not again:
                 raise ReleaseRefused(refusal.release, refusal.reason)
-        return candidate.load()
+        with step("release.load", release=candidate.version):
+            return candidate.load()
 
     def _take_up(self, release: LoadedRelease, candles: HeldCandles | None, served: Snapshot) -> None:
         """Swap ``release`` in, once it has answered for every asset; raise `ReleaseRefused` if it does not."""

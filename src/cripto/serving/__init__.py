@@ -2,5 +2,6 @@
 
 from cripto.serving.app import Application, create_app
 from cripto.serving.fleet import Fleet
+from cripto.serving.tracing import Traces
 
-__all__ = ["Application", "Fleet", "create_app"]
+__all__ = ["Application", "Fleet", "Traces", "create_app"]

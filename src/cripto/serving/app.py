@@ -28,6 +28,7 @@ from cripto.serving.reloading import Reloader
 from cripto.serving.request_log import RequestLog
 from cripto.serving.routes import all_routes
 from cripto.serving.services import Services
+from cripto.serving.tracing import TracedFront, Traces
 
 __all__ = ["Application", "create_app"]
 
@@ -50,6 +51,7 @@ def create_app(
     prediction_threads: int = 4,
     loaded: Callable[[], None] = lambda: None,
     fleet: Fleet | None = None,
+    traces: Traces | None = None,
 ) -> Application:
     """An application that serves ``service`` and, while it runs, keeps it fresh.
 
@@ -59,9 +61,10 @@ def create_app(
     ``candle_seconds`` how often it is looked at between these for candles alone;
     ``reload_min_seconds`` the least time between two reloads; ``prediction_threads`` how many answers are
     worked out at once; ``cors_origins`` whose pages may read the answers in a browser, ``*`` for all;
-    ``loaded`` is called once, when the first release answers; ``fleet`` is who else serves with this process.
+    ``loaded`` is called once, when the first release answers; ``fleet`` is who else serves with this process;
+    ``traces`` takes traces of requests and of renewals.
     """
-    services = Services(service, others)
+    services = Services(service, others) if traces is None else Services(service, others, traces.renewal)
     metrics = Metrics(services, clock, fleet)
     announce = _nobody if fleet is None else fleet.reloaded
     context = Context(
@@ -76,7 +79,7 @@ def create_app(
         admin_token=admin_token,
         cache_control=CacheControl(refresh_seconds),
     )
-    log = RequestLog(enabled=access_log)
+    log = RequestLog(enabled=access_log, traces=traces)
     # /docs from our own files: no browser is sent to a CDN, and it works where there is no way out
     app = FastAPIOffline(
         static_url="/docs-assets",
@@ -95,13 +98,13 @@ def create_app(
             loaded=loaded,
             beat=_beat(services, metrics, fleet),
         ),
-        # FastAPI would ask the environment where to send traces
+        # it would ask the environment where to send traces, and never see what the fast lane answers
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(all_routes(context))
     app.add_middleware(Envelope, metrics=metrics, log=log)
     _tell_errors_as_problems(app)
-    _put_in_front(app, context, log, cors_origins)
+    _put_in_front(app, context, log, cors_origins, traces)
     document(app)
     return app
 
@@ -123,7 +126,9 @@ def _beat(services: Services, metrics: Metrics, fleet: Fleet | None) -> Callable
     return beat
 
 
-def _put_in_front(app: FastAPI, context: Context, log: RequestLog, cors_origins: Sequence[str]) -> None:
+def _put_in_front(
+    app: FastAPI, context: Context, log: RequestLog, cors_origins: Sequence[str], traces: Traces | None
+) -> None:
     """Have the fast lane asked before anything of the framework runs."""
     build = app.build_middleware_stack
 
@@ -136,6 +141,8 @@ def _put_in_front(app: FastAPI, context: Context, log: RequestLog, cors_origins:
             cache_control=context.cache_control,
             log=log,
         )
+        if traces is not None:
+            front = TracedFront(front, traces)
         if cors_origins:
             # the answers to other origins' preflights are its own; all else passes through it
             front = CORSMiddleware(

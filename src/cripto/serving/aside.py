@@ -6,10 +6,11 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["aside", "libraries_give_way"]
+__all__ = ["aside", "give_way", "libraries_give_way"]
 
 T = TypeVar("T")
 
@@ -20,7 +21,8 @@ _NICE = 13
 async def aside(work: Callable[[], T], *, urgent: bool = False) -> T:
     """Run ``work`` on a daemon thread of lower priority, and return or raise what it does.
 
-    With ``urgent`` its priority is the usual one: for what requests wait for.
+    With ``urgent`` its priority is the usual one: for what requests wait for. Whoever watches the steps of the
+    caller watches those of the work too.
 
     For what happens now and then: each call starts a thread. If the waiting task is cancelled the thread goes on
     and its outcome is dropped; it does not keep the process from ending.
@@ -38,7 +40,7 @@ async def aside(work: Callable[[], T], *, urgent: bool = False) -> T:
 
     def run() -> None:
         if not urgent:
-            _give_way(0)
+            give_way()
         result, error = None, None
         try:
             result = work()
@@ -47,8 +49,13 @@ async def aside(work: Callable[[], T], *, urgent: bool = False) -> T:
         with suppress(RuntimeError):  # a loop that has ended: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, name="aside", daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(run,), name="aside", daemon=True).start()
     return await outcome
+
+
+def give_way() -> None:
+    """Lower the priority of this thread."""
+    _give_way(0)
 
 
 def libraries_give_way() -> None:

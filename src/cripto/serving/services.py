@@ -1,6 +1,7 @@
 """The services of one application, one for each interval, and what is done to all of them: one after the other."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 
 from cripto.domain.interval import parse_interval
@@ -14,13 +15,20 @@ class Services:
     """The default interval's service and those of ``others``; safe to share between threads.
 
     Whatever renews one waits until no other is renewed, so that several intervals take no more of the processor,
-    nor more memory at once, than one does.
+    nor more memory at once, than one does. ``renewal`` is entered, with the name of its interval, while one is
+    renewed.
     """
 
-    def __init__(self, default: PredictionService, others: Iterable[PredictionService] = ()) -> None:
+    def __init__(
+        self,
+        default: PredictionService,
+        others: Iterable[PredictionService] = (),
+        renewal: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+    ) -> None:
         self.default = default
         self.by_interval = {service.interval.name: service for service in (default, *others)}
         self._turn = Lock()
+        self._renewal = renewal
 
     def __iter__(self) -> Iterator[PredictionService]:
         """Every service, the default one first."""
@@ -55,12 +63,12 @@ class Services:
 
     def refresh(self, service: PredictionService) -> None:
         """See `PredictionService.refresh`."""
-        with self._turn:
+        with self._turn, self._renewal(service.interval.name):
             service.refresh()
 
     def follow(self, service: PredictionService) -> None:
         """See `PredictionService.follow`."""
-        with self._turn:
+        with self._turn, self._renewal(service.interval.name):
             service.follow()
 
     def refresh_all(self) -> None:
@@ -73,7 +81,7 @@ class Services:
         failures: dict[str, Exception] = {}
         for name, service in self.by_interval.items():
             try:
-                with self._turn:
+                with self._turn, self._renewal(name):
                     service.load()
             except Exception as error:  # whatever it is, the others are loaded all the same
                 failures[name] = error
@@ -81,8 +89,9 @@ class Services:
 
     def recall(self) -> None:
         """See `PredictionService.recall`; waits for no renewal, which may be waiting for the store."""
-        for service in self:
-            service.recall()
+        for name, service in self.by_interval.items():
+            with self._renewal(name):
+                service.recall()
 
     def keep_told(self) -> float:
         """See `PredictionService.keep_told`; the seconds of the one that has the least."""
