@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from multiprocessing.process import BaseProcess
 
+import pytest
+
+from tests.doubles.processes import UNMEASURED
+
 __all__ = ["fetching"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -20,7 +24,10 @@ def fetching(store: str, *entries: tuple[str, str]) -> Iterator[BaseProcess]:
     """Fetch all daily candles since 2024 from exchanges (name, URL); exit code 1 if a series failed."""
     _CONTEXT.set_forkserver_preload(["ccxt.async_support", "cripto.market.collector", "cripto.market.exchange"])
     process = _CONTEXT.Process(target=_run, args=(store, entries))
-    process.start()
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in UNMEASURED.items():
+            patched.setenv(name, value)
+        process.start()
     try:
         yield process
     finally:

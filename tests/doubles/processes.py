@@ -39,7 +39,7 @@ def kill_once(due: Callable[[], bool], *args: str | Path, env: Mapping[str, str]
     """Start ``cripto ARGS`` and kill it, with every child, once ``due``; whether it was still running."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cripto.cli", *map(str, args)],
-        env={**os.environ, **env},
+        env={**os.environ, **UNMEASURED, **env},
         cwd=cwd,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -71,7 +71,9 @@ def free_port() -> int:
 
 
 UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
-"""Environment of a process that no coverage is measured in: measuring takes memory of its own."""
+"""Environment of a process that no coverage is measured in.
+
+Measuring takes memory of its own, and a process that is killed may leave half a file of what was measured."""
 
 
 def resident_kib(pid: int | str = "self") -> int:
