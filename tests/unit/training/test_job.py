@@ -27,6 +27,7 @@ from tests.doubles.stores import FailingStore, WatchedStore
 from tests.unit.training.toys import NOW, QUICK, REMEMBERED, lake_of, no_conversion, remembering
 
 WRITES_BEFORE_THE_MANIFEST = 14  # five graphs, four other files, five joblibs
+FEWER = [pytest.param(count, marks=pytest.mark.slow) for count in (0, 7)]
 RELEASE_FILES = ("evaluation.html", "evaluation.json", "manifest.json", "model-card.md", "probes.json")
 
 
@@ -180,9 +181,7 @@ def test_other_intervals_have_a_channel_of_their_own(lake: CandleLake) -> None:
     assert names(store, "models/channels/") == ["models/channels/production-1d.json"]
 
 
-@pytest.mark.parametrize(
-    "writes", [WRITES_BEFORE_THE_MANIFEST, *(pytest.param(count, marks=pytest.mark.slow) for count in (0, 7))]
-)
+@pytest.mark.parametrize("writes", [*FEWER, WRITES_BEFORE_THE_MANIFEST])
 def test_run_that_dies_before_the_manifest_leaves_no_release(lake: CandleLake, writes: int) -> None:
     store = MemoryStore()
     with pytest.raises(StorageUnavailable):
