@@ -11,6 +11,7 @@ from cripto.market.lake import open_lake
 from cripto.registry import PublicKey, SigningKey
 from tests.doubles.candles import random_walk
 from tests.doubles.keys import OURS, THEIRS
+from tests.doubles.processes import command
 from tests.unit.cli.conftest import Command
 
 VERSION = "20250729-2130"
@@ -143,8 +144,8 @@ def test_a_release_changed_after_it_was_signed_fails_verify_promote_and_doctor(
     cripto("models", "promote", VERSION)
     path = folder(filled) / "manifest.json"
     path.write_bytes(path.read_bytes().replace(b'"horizon": 1', b'"horizon":  1'))
-    for command in ("verify", "promote", "show", "sign"):
-        result = cripto("models", command, VERSION)
+    for what in ("verify", "promote", "show", "sign"):
+        result = cripto("models", what, VERSION)
         assert result.code == 3
         assert f"its signature by {OURS.public.key_id} is not valid" in result.err
     checks = {check["name"]: check for check in json.loads(cripto("doctor", "--json").out)["checks"]}
@@ -181,15 +182,19 @@ def test_a_pointer_is_not_moved_without_a_key_where_one_is_required(
     assert pointer.read_bytes() == before
 
 
-@pytest.mark.parametrize("command", ["train", "up"])
-def test_what_could_not_be_signed_is_not_trained(
-    cripto: Command, store: str, strict: None, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
-    monkeypatch.setenv("PORT", "0")
+def test_what_could_not_be_signed_is_not_trained(cripto: Command, store: str, strict: None) -> None:
     open_lake(store).upsert(random_walk(["BTC"], 120))
-    result = cripto(command)
+    result = cripto("train")
     assert result.code == 3
     assert "CRIPTO_SIGNING_KEY" in result.err
+    assert not folder(store).parent.exists()
+
+
+def test_up_ends_as_its_training_does(store: str, strict: None, tmp_path: Path) -> None:
+    open_lake(store).upsert(random_walk(["BTC"], 120))
+    done = command("up", env={"PORT": "0"}, cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.endswith("CRIPTO_SIGNING_KEY gives no key to sign with\n")
     assert not folder(store).parent.exists()
 
 
