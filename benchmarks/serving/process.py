@@ -60,7 +60,8 @@ class Server:
 def clean_environment() -> dict[str, str]:
     """The environment without any setting of ours: what is measured is not what this shell happens to say."""
     ours = ("CRIPTO_", "AWS_", "COVERAGE_")
-    names = {"BUCKET_NAME", "LOG_LEVEL", "PORT"}
+    # where the last is set and nothing was compiled before, a start compiles every library
+    names = {"BUCKET_NAME", "LOG_LEVEL", "PORT", "PYTHONDONTWRITEBYTECODE"}
     return {name: value for name, value in os.environ.items() if not name.startswith(ours) and name not in names}
 
 
