@@ -7,16 +7,14 @@ it for as long as it serves. It shows what ``cripto train`` shows, and ends with
 import subprocess
 import sys
 
-__all__ = ["COMMAND", "main", "train_apart"]
-
-COMMAND = (sys.executable, "-m", "cripto.cli.trainer")
-"""What is run, with the interval."""
+__all__ = ["main", "train_apart"]
 
 
 def train_apart(interval: str) -> int:
     """Train ``interval`` in a process of its own, which says itself what came of it; its exit code."""
     # the pipe is never written to: its end is how the process learns of ours, where the kernel does not tell it
-    with subprocess.Popen([*COMMAND, interval], stdin=subprocess.PIPE) as process:  # noqa: S603 - our own module
+    command = [sys.executable, "-m", "cripto.cli.trainer", interval]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - our own module
         code = process.wait()
     if code < 0:
         sys.stderr.write(f"cripto: the training was ended by signal {-code}\n")

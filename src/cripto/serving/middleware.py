@@ -1,7 +1,6 @@
 """What surrounds every request, as pure ASGI: its id, its count, its log line, HEAD, and errors nobody foresaw."""
 
 import logging
-from http import HTTPStatus
 from time import perf_counter
 
 from starlette.datastructures import MutableHeaders
@@ -18,7 +17,6 @@ __all__ = ["Envelope"]
 _LOG = logging.getLogger(__name__)
 _PLAIN_ROUTES = frozenset({"/docs", "/openapi.json"})
 _NOT_FOR_HEAD = frozenset({"/reload"})
-_ALLOWED = {"GET": "GET, HEAD"}
 
 
 class Envelope:
@@ -53,9 +51,8 @@ class Envelope:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
-                if status == HTTPStatus.METHOD_NOT_ALLOWED and path not in _NOT_FOR_HEAD:
-                    # the framework does not know that HEAD is answered here
-                    headers["allow"] = _ALLOWED.get(headers.get("allow", ""), headers.get("allow", ""))
+                if headers.get("allow") == "GET" and path not in _NOT_FOR_HEAD:
+                    headers["allow"] = "GET, HEAD"  # which the framework does not know
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
